@@ -1,0 +1,69 @@
+/** Names, instants and networks: the words that every other message is made of; and tokens, tickets, sessions, principals. */
+import { z } from 'zod';
+
+/** `[a-z0-9._-]{1,64}`; anything else (other alphabets, upper case, look-alikes) is refused, never folded. */
+export const PrincipalId = z.string().regex(/^[a-z0-9._-]{1,64}$/, 'a principal is named with a-z, 0-9, ".", "_", "-", at most 64');
+export const RoleName = z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/, 'a role is named with a-z, 0-9, "_", "-", at most 32');
+export const PermissionName = z.string().regex(/^[a-z][a-z0-9_]{0,47}$/, 'a permission is named like read_content');
+export const Ulid = z.string().regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/, 'an id is a ULID of 26 characters');
+/** RFC 3339, UTC, with milliseconds. */
+export const Instant = z.iso.datetime({ precision: 3 });
+/** A network; a bare address means that address alone (/32, /128). */
+export const Cidr = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'not a network: write 192.0.2.0/24, 2001:db8::/32 or a bare address');
+
+export const PrincipalKind = z.enum(['user', 'client', 'worker', 'service', 'anonymous']);
+export type PrincipalKind = z.infer<typeof PrincipalKind>;
+
+export const Principal = z.strictObject({
+  principal: PrincipalId,
+  kind: PrincipalKind,
+  role: RoleName,
+  permissions: z.array(PermissionName).max(100),
+  networks: z.array(Cidr).max(100),
+  disabled: z.boolean(),
+  created_at: Instant,
+});
+export type Principal = z.infer<typeof Principal>;
+
+export const PrincipalCreate = z.strictObject({
+  principal: PrincipalId,
+  role: RoleName,
+  permissions: z.array(PermissionName).max(100).default([]),
+  networks: z.array(Cidr).max(100).default([]),
+});
+export const PrincipalCreated = z.strictObject({ principal: PrincipalId, role: RoleName, key: z.string() });
+export const PrincipalChange = z.strictObject({
+  role: RoleName.optional(),
+  permissions: z.array(PermissionName).max(100).optional(),
+  networks: z.array(Cidr).max(100).optional(),
+  disabled: z.boolean().optional(),
+});
+
+/** `expires_in` in seconds. */
+export const TokenRequest = z.strictObject({
+  principal: PrincipalId.optional(),
+  role: RoleName.optional(),
+  permissions: z.array(PermissionName).max(100).optional(),
+  expires_in: z.int().min(1).max(31_536_000).default(3_600),
+});
+export const TokenReply = z.strictObject({ token: z.string(), jti: Ulid, principal: PrincipalId, expires_at: Instant });
+
+export const TicketRequest = z.strictObject({ action: z.string().max(64), object: z.string().max(256) });
+export const TicketReply = z.strictObject({ ticket: z.string(), expires_at: Instant });
+
+export const LoginRequest = z.strictObject({ secret: z.string().min(20).max(200) });
+export const LoginReply = z.strictObject({ principal: PrincipalId, role: RoleName, expires_at: Instant });
+export const LoginSession = z.strictObject({
+  session_id: Ulid, principal: PrincipalId, created_at: Instant, last_used_at: Instant, expires_at: Instant, current: z.boolean(),
+});
+
+/** What the caller may do: the meaning of the pipeline API's own address, with Weir's permissions beside its booleans. */
+export const Permissions = z.strictObject({
+  principal: PrincipalId.nullable(), role: RoleName, permissions: z.record(z.string(), z.boolean()),
+});
+
+/** A page of a list; the cursor is opaque and comes back as it was given. */
+export const page = <T extends z.ZodType>(item: T) => z.strictObject({ items: z.array(item), next_cursor: z.string().nullable() });
+export const ListQuery = { cursor: z.string().max(200).optional(), limit: z.coerce.number().int().min(1).max(500).default(50) };
+
+export const toInstant = (ms: number): string => new Date(ms).toISOString();

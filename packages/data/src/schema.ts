@@ -1,0 +1,73 @@
+/**
+ * The one schema, for SQLite and PostgreSQL alike. Instants are milliseconds since 1970 (UTC), flags 0 or 1, lists and records
+ * JSON text, ids ULIDs, principals their names. What must not be read by a thief is sealed under the key ring before it gets here.
+ */
+import type { Kysely, Transaction } from 'kysely';
+
+export interface Schema {
+  /** `instance_id`, `clock_high_water`, and the like. */
+  meta: { key: string; value: string };
+  /** `epoch`: the sequence that every change of a right takes a number from. */
+  counter: { name: string; value: number };
+  /** The last time the rights of a subject moved: `principal:alice`, `role:user`, `holding:…`, `grant:…`, `session:…`, `token:…`. */
+  epoch: { subject: string; sequence: number };
+
+  principal: {
+    id: string; kind: string; role: string; permissions: string; networks: string; disabled: number; max_skew_seconds: number | null; created_at: number;
+  };
+  /** `secret` is the sealed HMAC key, `public_key` a raw Ed25519 key in base64url; one of them is set. */
+  principal_key: {
+    id: string; principal: string; algorithm: 'hmac-sha256' | 'ed25519'; secret: Uint8Array | null; public_key: string | null;
+    created_at: number; expires_at: number | null;
+  };
+  /** Keys that sign tokens and checkpoints; `secret` is sealed. */
+  signing_key: { id: string; purpose: string; algorithm: string; secret: Uint8Array; public_key: string; created_at: number; retired_at: number | null };
+  /** One-time secrets, hashed: sign-in links and worker invitations (`purpose`), and tickets. */
+  one_time_secret: { hash: string; purpose: string; subject: string; facts: string; expires_at: number; used_at: number | null };
+  login_session: {
+    id: string; secret_hash: string; principal: string; created_at: number; last_used_at: number; expires_at: number; ended_at: number | null;
+  };
+  token: { jti: string; principal: string; issuer: string; issued_at: number; expires_at: number; revoked_at: number | null };
+
+  /** (owner, content): made only by receiving all the bytes. `digest` is the hex SHA-256 of the root's multihash. */
+  holding: {
+    id: string; owner: string; digest: string; cid: string; size: number; content_type: string; title: string; blob: string;
+    /** Sealed data key; null when the blob is stored plain. */
+    data_key: Uint8Array | null;
+    /** SHA-256 of each MiB, concatenated; sealed with the data key when there is one. */
+    leaf_digests: Uint8Array;
+    /** JSON of the policy; null means the owner only. */
+    policy: string | null;
+    /** The job that made it, if one did. */
+    origin: string | null;
+    created_at: number; deleted_at: number | null;
+  };
+  grant: {
+    id: string; issuer: string; holding: string; cid: string; verbs: string; principal: string | null; networks: string; parent: string | null;
+    uses_left: number | null; valid_from: number; expires_at: number; revoked_at: number | null; created_at: number;
+  };
+
+  job: {
+    id: string; owner: string; state: string; recipe: string | null; class: string;
+    /** JSON of the vetted specification: argument list or recipe with parameters, inputs by holding, outputs by name. */
+    specification: string; labels: string; priority: number; attempt: number; max_attempts: number;
+    worker: string | null; fence: number; lease_until: number | null; excluded_workers: string; not_before: number; cancel_requested: number;
+    progress: string; outputs: string; error: string | null; created_at: number; started_at: number | null; finished_at: number | null; progress_at: number | null;
+    idempotency_key: string | null; request_digest: string | null;
+  };
+  /** What an attempt delivered, invisible until the job publishes it. */
+  job_output: { job: string; fence: number; name: string; holding_facts: string; received_at: number };
+  worker: {
+    id: string; capabilities: string; slots: number; labels: string; connected: number; draining: number; quarantined: number; failures_in_row: string;
+    last_seen_at: number; created_at: number;
+  };
+
+  audit_event: {
+    id: string; writer: string; sequence: number; at: number; class: string; principal: string; address: string; action: string; object: string;
+    decision: string; reason: string; count: number; request_id: string; previous_hash: string; hash: string;
+  };
+  audit_checkpoint: { id: string; writer: string; sequence: number; hash: string; at: number; key_id: string; signature: string };
+}
+
+export type Database = Kysely<Schema>;
+export type Tx = Transaction<Schema>;
