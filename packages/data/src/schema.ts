@@ -13,7 +13,9 @@ export interface Schema {
   epoch: { subject: string; sequence: number };
 
   principal: {
-    id: string; kind: string; role: string; permissions: string; networks: string; disabled: number; max_skew_seconds: number | null; created_at: number;
+    id: string; kind: string; role: string; permissions: string; networks: string; disabled: number;
+    /** Tokens issued before this instant are refused: "end everything". */
+    tokens_valid_from: number; max_skew_seconds: number | null; created_at: number;
   };
   /** `secret` is the sealed HMAC key, `public_key` a raw Ed25519 key in base64url; one of them is set. */
   principal_key: {
@@ -38,6 +40,8 @@ export interface Schema {
     leaf_digests: Uint8Array;
     /** JSON of the policy; null means the owner only. */
     policy: string | null;
+    /** JSON list of { owner, policy }: what the inputs of a job allowed, when its submitter did not manage them; each must admit too. */
+    ceilings: string;
     /** The job that made it, if one did. */
     origin: string | null;
     created_at: number; deleted_at: number | null;

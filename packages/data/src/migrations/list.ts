@@ -1,0 +1,12 @@
+/**
+ * Every migration, oldest first, by the name that databases remember. A released one never changes; a change of the schema is a new one,
+ * whose name sorts after all others.
+ */
+import type { Statements } from './column-types.ts';
+import { initial } from './0001-initial.ts';
+
+export type MigrationList = Readonly<Record<string, Statements>>;
+
+export const migrations: MigrationList = {
+  '0001-initial': initial,
+};

@@ -1,0 +1,115 @@
+/** Changes of principals and their keys. Each runs inside a transaction, moves the epoch, and keeps one principal that can manage users. */
+import { newUlid } from '@weir/contracts/clock';
+import { WeirError } from '@weir/contracts/errors';
+import { PrincipalId, type PrincipalKind } from '@weir/contracts/identity';
+import type { KeyRing } from '@weir/security/key-ring';
+import { newDffmpegKey, parseDffmpegKey } from '@weir/security/request-signing/dffmpeg';
+import type { Role } from '@weir/security/roles';
+import type { Selectable } from 'kysely';
+import { moveEpochs } from '../epochs.ts';
+import type { Database, Schema, Tx } from '../schema.ts';
+import { readStrings } from './identity-store.ts';
+
+export type PrincipalRow = Selectable<Schema['principal']>;
+type Roles = ReadonlyMap<string, Role>;
+export type NewPrincipal = Readonly<{ id: string; role: string; permissions?: readonly string[]; networks?: readonly string[] }>;
+
+/** A new principal without a key. `principal.exists`, `role.unknown`, `request.invalid`. */
+export async function addPrincipal(tx: Tx, roles: Roles, principal: NewPrincipal, now: number): Promise<void> {
+  requireName(principal.id);
+  requireRole(roles, principal.role);
+  const inserted = await tx.insertInto('principal').values({
+    id: principal.id, kind: kindOf(principal.role), role: principal.role, permissions: JSON.stringify(principal.permissions ?? []),
+    networks: JSON.stringify(principal.networks ?? []), disabled: 0, tokens_valid_from: 0, max_skew_seconds: null, created_at: now,
+  }).onConflict((conflict) => conflict.column('id').doNothing()).executeTakeFirst();
+  if (inserted.numInsertedOrUpdatedRows !== 1n) throw new WeirError('principal.exists', `A principal named "${principal.id}" exists already.`);
+  await moveEpochs(tx, [`principal:${principal.id}`]);
+}
+
+const kindOf = (role: string): PrincipalKind => (role === 'worker' || role === 'client' ? role : 'user');
+
+function requireName(id: string): void {
+  if (!PrincipalId.safeParse(id).success || id === 'anonymous') {
+    throw new WeirError('request.invalid', `"${id.slice(0, 64)}" can not name a principal: use a-z, 0-9, ".", "_", "-", at most 64 characters.`);
+  }
+}
+function requireRole(roles: Roles, role: string): void {
+  if (!roles.has(role)) throw new WeirError('role.unknown', `There is no role "${role}". There are: ${[...roles.keys()].join(', ')}.`);
+}
+
+/**
+ * A new HMAC key, sealed in the row; returns it in base64, the only time it is seen. Older keys end `overlapMs` from now.
+ * `given` takes over a key that the other side has already.
+ */
+export async function addHmacKey(
+  tx: Tx, keyRing: KeyRing, principal: string, { now, overlapMs = 0, given }: { now: number; overlapMs?: number; given?: string },
+): Promise<string> {
+  const key = given ?? newDffmpegKey();
+  parseDffmpegKey(key);
+  const bytes = Buffer.from(key, 'base64');
+  const id = newUlid(now);
+  await endKeys(tx, principal, now + overlapMs);
+  await tx.insertInto('principal_key').values({
+    id, principal, algorithm: 'hmac-sha256', secret: keyRing.seal('principal-key', id, bytes), public_key: null, created_at: now, expires_at: null,
+  }).execute();
+  bytes.fill(0);
+  await moveEpochs(tx, [`principal:${principal}`]);
+  return key;
+}
+
+async function endKeys(tx: Tx, principal: string, at: number): Promise<void> {
+  await tx.updateTable('principal_key').set({ expires_at: at }).where('principal', '=', principal)
+    .where((row) => row.or([row('expires_at', 'is', null), row('expires_at', '>', at)])).execute();
+}
+
+export type PrincipalChange = Readonly<{
+  role?: string | undefined; permissions?: readonly string[] | undefined; networks?: readonly string[] | undefined; disabled?: boolean | undefined;
+}>;
+
+/** Changes what is given. `principal.absent`, `role.unknown`, `principal.last_admin`. */
+export async function changePrincipal(tx: Tx, roles: Roles, id: string, change: PrincipalChange): Promise<void> {
+  if (change.role !== undefined) requireRole(roles, change.role);
+  const set = {
+    ...(change.role === undefined ? {} : { role: change.role, kind: kindOf(change.role) }),
+    ...(change.permissions === undefined ? {} : { permissions: JSON.stringify(change.permissions) }),
+    ...(change.networks === undefined ? {} : { networks: JSON.stringify(change.networks) }),
+    ...(change.disabled === undefined ? {} : { disabled: change.disabled ? 1 : 0 }),
+  };
+  if (Object.keys(set).length > 0) await requireOne(await tx.updateTable('principal').set(set).where('id', '=', id).executeTakeFirst(), id);
+  else await getPrincipal(tx, id);
+  await requireAdminLeft(tx, roles);
+  await moveEpochs(tx, [`principal:${id}`]);
+}
+
+/** Removes a principal, its keys and sessions. What it owned stays, owned by the name. */
+export async function deletePrincipal(tx: Tx, roles: Roles, id: string, now: number): Promise<void> {
+  await requireOne({ numUpdatedRows: (await tx.deleteFrom('principal').where('id', '=', id).executeTakeFirst()).numDeletedRows }, id);
+  await requireAdminLeft(tx, roles);
+  await tx.deleteFrom('principal_key').where('principal', '=', id).execute();
+  await tx.updateTable('login_session').set({ ended_at: now }).where('principal', '=', id).execute();
+  await moveEpochs(tx, [`principal:${id}`]);
+}
+
+async function requireOne(result: { numUpdatedRows: bigint }, id: string): Promise<void> {
+  if (result.numUpdatedRows !== 1n) throw new WeirError('principal.absent', `There is no principal "${id.slice(0, 64)}". \`weir admin user list\` names them.`);
+}
+
+async function requireAdminLeft(tx: Tx, roles: Roles): Promise<void> {
+  const managing = [...roles.values()].filter((role) => role.permissions.has('manage_users')).map((role) => role.name);
+  const left = await tx.selectFrom('principal').select('id').where('disabled', '=', 0)
+    .where((row) => row.or([row('role', 'in', managing), row('permissions', 'like', '%"manage_users"%')])).limit(1).executeTakeFirst();
+  if (left === undefined) throw new WeirError('principal.last_admin');
+}
+
+export async function getPrincipal(db: Database | Tx, id: string): Promise<PrincipalRow> {
+  const row = await db.selectFrom('principal').selectAll().where('id', '=', id).executeTakeFirst();
+  if (row === undefined) throw new WeirError('principal.absent', `There is no principal "${id.slice(0, 64)}". \`weir admin user list\` names them.`);
+  return row;
+}
+
+export async function listPrincipals(db: Database, page: { after?: string | undefined; limit: number }): Promise<PrincipalRow[]> {
+  return db.selectFrom('principal').selectAll().where('id', '>', page.after ?? '').orderBy('id').limit(page.limit).execute();
+}
+
+export const principalFacts = (row: PrincipalRow) =>
+  ({ permissions: readStrings(row.permissions), networks: readStrings(row.networks), disabled: row.disabled !== 0 });

@@ -1,0 +1,77 @@
+/**
+ * Signed assignments: compact JWS (RFC 7515) that the instance signs with Ed25519, or with HS256 under a key derived from the worker's
+ * own HMAC key. Tokens of the gatekeeper have a cap far below an argument list's size, so this form has a reader of its own.
+ */
+import { createHmac, createPrivateKey, createPublicKey, createSecretKey, hkdfSync, sign, timingSafeEqual, verify, type KeyObject } from 'node:crypto';
+import { WeirError } from '@weir/contracts/errors';
+import { Assignment, maxWorkerFrameBytes, type InstanceKey } from '@weir/contracts/workers';
+
+const type = 'weir-assignment+jwt';
+
+/** A key for one direction or both: `signing` at the coordinator, `checking` at the worker; for HS256 they are the same secret. */
+export type AssignmentKey = Readonly<{ algorithm: 'EdDSA' | 'HS256'; key: KeyObject }>;
+
+/** The HS256 key of a worker that has an HMAC key (32 bytes): HKDF-SHA-256, so that neither key says anything about the other. */
+export function assignmentKeyOfHmac(workerKey: Uint8Array | KeyObject): AssignmentKey {
+  return { algorithm: 'HS256', key: createSecretKey(Buffer.from(hkdfSync('sha256', workerKey, Buffer.alloc(0), 'weir/assignment', 32))) };
+}
+
+/** The key that a worker pinned when it joined. */
+export function assignmentKeyOfInstance(key: InstanceKey): AssignmentKey {
+  return { algorithm: 'EdDSA', key: createPublicKey({ key: { kty: key.kty, crv: key.crv, x: key.x }, format: 'jwk' }) };
+}
+
+/** The instance's own signing key, from PKCS #8 PEM or DER. */
+export function assignmentKeyOfPrivate(key: KeyObject | string): AssignmentKey {
+  return { algorithm: 'EdDSA', key: typeof key === 'string' ? createPrivateKey(key) : key };
+}
+
+/** Signs the claims. Errors: `request.too_large` when the result does not fit into a frame of the worker's connection. */
+export function signAssignment(key: AssignmentKey, claims: Assignment): string {
+  const head = `${encode(headerOf(key.algorithm))}.${encode(JSON.stringify(claims))}`;
+  const jws = `${head}.${signatureOf(key, head).toString('base64url')}`;
+  if (jws.length > maxWorkerFrameBytes - 1_024) throw new WeirError('request.too_large', 'The argument list of this job is too long; shorten it.');
+  return jws;
+}
+
+/**
+ * Checks signature and form, the worker's name and the time. `now` in milliseconds. The fence is the caller's to compare.
+ * Errors: `permission.refused`, which says what was wrong and nothing of the content.
+ */
+export function openAssignment(key: AssignmentKey, jws: string, worker: string, now: number): Assignment {
+  const [header, payload, signature, ...rest] = jws.split('.');
+  if (jws.length > maxWorkerFrameBytes || header === undefined || payload === undefined || signature === undefined || rest.length > 0) throw refused('its form');
+  // One header per algorithm exists, so comparing text pins algorithm, type and member order at once.
+  if (header !== encode(headerOf(key.algorithm))) throw refused('its header');
+  const given = Buffer.from(signature, 'base64url');
+  if (given.toString('base64url') !== signature || !signedBy(key, `${header}.${payload}`, given)) throw refused('its signature');
+  const claims = claimsOf(payload);
+  if (claims.worker !== worker) throw refused('its worker');
+  if (claims.exp * 1_000 <= now || claims.iat * 1_000 > now + 60_000) throw refused('its time; compare the clocks of both machines');
+  return claims;
+}
+
+function claimsOf(payload: string): Assignment {
+  try {
+    return Assignment.parse(JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')));
+  } catch (cause) {
+    throw refused('its claims; coordinator and worker may be of different versions', cause);
+  }
+}
+
+const headerOf = (algorithm: AssignmentKey['algorithm']): string => JSON.stringify({ alg: algorithm, typ: type });
+const encode = (text: string): string => Buffer.from(text, 'utf8').toString('base64url');
+
+function signatureOf({ algorithm, key }: AssignmentKey, text: string): Buffer {
+  return algorithm === 'EdDSA' ? sign(null, Buffer.from(text), key) : createHmac('sha256', key).update(text).digest();
+}
+
+function signedBy(key: AssignmentKey, text: string, signature: Buffer): boolean {
+  if (key.algorithm === 'EdDSA') return signature.length === 64 && verify(null, Buffer.from(text), key.key, signature);
+  const expected = signatureOf(key, text);
+  return signature.length === expected.length && timingSafeEqual(expected, signature);
+}
+
+function refused(part: string, cause?: unknown): WeirError {
+  return new WeirError('permission.refused', `The assignment was refused for ${part}.`, { cause });
+}

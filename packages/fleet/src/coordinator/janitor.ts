@@ -1,0 +1,38 @@
+/** The passes that repair what nobody reported: ended leases, stalled attempts, abandoned verifications, orphaned outputs. */
+import { receivedOf, takeOrphans } from '../output-store.ts';
+import { excludedWorkers, sweepExpired, sweepStalled, takeVerifications, type JobRow } from '../store.ts';
+import { announce, writeLog, type Context } from './context.ts';
+import { noteFailure } from './registry.ts';
+import { discardAll } from './transfers.ts';
+
+/** `released`: jobs taken from workers that stopped answering or stalled. `verifications`: jobs whose verification is ours now. */
+export type Swept = Readonly<{ released: readonly JobRow[]; verifications: readonly JobRow[] }>;
+
+/** The worker watches the same limits and has the first word: it knows more about why. */
+const patience = 1.25;
+
+export async function sweep(context: Context): Promise<Swept> {
+  const now = context.clock();
+  const { lease, stall, wall, grace } = context.timings;
+  const isSettling = now - context.startedAt < grace;
+  const swept = await context.data.write(async (tx) => {
+    const verifications = await takeVerifications(tx, now, now + lease);
+    if (isSettling) return { released: [], verifications };
+    const released = [...await sweepExpired(tx, now), ...await sweepStalled(tx, now - stall * patience, now - wall * patience, now)];
+    for (const row of released) {
+      const worker = excludedWorkers(row).at(-1);
+      if (worker !== undefined && row.state !== 'canceled') await noteFailure(tx, worker, row.id);
+    }
+    return { released, verifications };
+  });
+  for (const row of swept.released) {
+    await writeLog(context, row.id, row.attempt, [{ stream: 'weir', text: `Taken from ${excludedWorkers(row).at(-1) ?? 'its worker'}, which stopped answering or made no progress.` }]);
+    announce(context, row);
+  }
+  return swept;
+}
+
+export async function collectOrphans(context: Context): Promise<void> {
+  const rows = await context.data.write((tx) => takeOrphans(tx));
+  await discardAll(context, rows.map(receivedOf));
+}

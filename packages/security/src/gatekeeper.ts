@@ -1,0 +1,288 @@
+/**
+ * The one gate: every route, message and socket asks it with an action and a resource. Refusal is the default, and every refusal is counted
+ * for the audit. What it answers about content holds until an epoch moves; running streams then ask again.
+ */
+import { systemClock, type Clock } from '@weir/contracts/clock';
+import { WeirError, type ErrorCode } from '@weir/contracts/errors';
+import { actions, type Action, type ActionName } from './actions.ts';
+import { RefusalTally, type AuditEntry } from './audit.ts';
+import type { Epochs } from './epochs.ts';
+import { EvidenceRefused, type Identities, type Identity, type Maybe } from './identity.ts';
+import { limitKey } from './networks.ts';
+import type { GrantRecord } from './principals.ts';
+import { admitHolding, type Holding, type Subject } from './rights.ts';
+
+/** What an action is done to. */
+export type Resource =
+  /** Nothing that anybody owns, or something the caller is about to own. */
+  | Readonly<{ kind: 'none' }>
+  /** The caller's own rows, found by the caller's id; with `owner`, somebody else's, which needs the action's `all` permission. */
+  | Readonly<{ kind: 'own'; owner?: string | undefined }>
+  /** One row that has an owner. */
+  | Readonly<{ kind: 'object'; type: ObjectType; id: string }>
+  /** Content by the hex digest of its multihash: the policies of its holdings decide. With `owner`, that holding alone, by `content.read_any`. */
+  | Readonly<{ kind: 'content'; digest: string; owner?: string | undefined }>
+  /** One holding by its id: its policy decides. */
+  | Readonly<{ kind: 'library'; id: string }>
+  /** One part (`input:0`, `output:a.mp4`) of a job that the caller holds the lease of. */
+  | Readonly<{ kind: 'job-part'; job: string; part: string }>;
+export type ObjectType = 'job' | 'grant' | 'token' | 'login_session' | 'holding';
+
+/** Reads what objects belong to whom. */
+export interface ObjectStore<H extends Holding> {
+  ownerOf(type: ObjectType, id: string): Promise<string | undefined>;
+  holdingsOf(digest: string): Promise<readonly H[]>;
+  holding(id: string): Promise<H | undefined>;
+  isLeasedTo(job: string, worker: string): Promise<boolean>;
+}
+
+export type AccessRequest = Readonly<{
+  identity: Identity;
+  action: ActionName;
+  resource: Resource;
+  address: string;
+  requestId: string;
+  /** The grant of a signed link, already checked. */
+  grant?: GrantRecord | undefined;
+  /** Groups the requests of one player: they count as one opening. */
+  client?: string | undefined;
+}>;
+
+export type Admission<H extends Holding> = Readonly<{
+  identity: Identity;
+  action: ActionName;
+  address: string;
+  reason: string;
+  grant: GrantRecord | undefined;
+  client: string;
+  /** The holding that was admitted, when the resource is content. */
+  holding: H | undefined;
+  /** Whose rights move this decision when they move. */
+  subjects: readonly string[];
+  /** The epoch that this node had read when it decided. */
+  sequence: number;
+}>;
+
+type Parts<H extends Holding> = Readonly<{
+  identities: Identities; epochs: Epochs; objects: ObjectStore<H>; clock?: Clock;
+  /** How many other clients read a holding now by the same right. */
+  openings: (viewer: string, holding: string, client: string) => number;
+  /** False while the audit log can't be written. */
+  auditWorks: () => boolean;
+}>;
+
+export class Gatekeeper<H extends Holding = Holding> {
+  readonly identities: Identities;
+  readonly epochs: Epochs;
+  readonly refusals = new RefusalTally();
+  readonly #objects: ObjectStore<H>;
+  readonly #clock: Clock;
+  readonly #openings: Parts<H>['openings'];
+  readonly #auditWorks: () => boolean;
+
+  constructor({ identities, epochs, objects, openings, auditWorks, clock = systemClock }: Parts<H>) {
+    this.identities = identities;
+    this.epochs = epochs;
+    this.#objects = objects;
+    this.#openings = openings;
+    this.#auditWorks = auditWorks;
+    this.#clock = clock;
+  }
+
+  /** Admits or throws. Permissions are answered at once; objects and content need the store. */
+  admit(request: AccessRequest): Maybe<Admission<H>> {
+    if (!this.epochs.fresh) return this.epochs.ensureFresh().then(() => this.#admit(request));
+    return this.#admit(request);
+  }
+
+  #admit(request: AccessRequest): Maybe<Admission<H>> {
+    const { resource } = request;
+    const action: Action = actions[request.action];
+    if (resource.kind === 'content' || resource.kind === 'library') return this.#admitContent(request, action, resource);
+    this.#requirePermission(request, action);
+    if (action.privileged === 'grants' && !this.#auditWorks()) throw this.refuse(request, 'audit.unavailable', 'audit unavailable');
+    switch (resource.kind) {
+      case 'none': return this.#admission(request, 'permission');
+      case 'own': {
+        if (request.identity.principal === undefined) throw this.refuse(request, 'identity.required', 'authentication');
+        if (resource.owner === undefined || resource.owner === request.identity.principal) return this.#admission(request, 'own');
+        if (!this.#reachesAll(request, action)) throw this.refuse(request, 'object.absent', 'owner');
+        return this.#admission(request, 'all');
+      }
+      case 'object': return this.#admitObject(request, action, resource.type, resource.id);
+      case 'job-part': return this.#admitPart(request, resource);
+    }
+  }
+
+  #requirePermission(request: AccessRequest, action: Action): void {
+    const { identity } = request;
+    if (action.anonymous === true) return;
+    if (!identity.authenticated && identity.principal === undefined) throw this.refuse(request, 'identity.required', 'authentication');
+    if (identity.via === 'job' && request.resource.kind !== 'job-part') throw this.refuse(request, 'identity.required', 'job token outside its part');
+    if (action.permissions.length === 0) {
+      if (!identity.authenticated) throw this.refuse(request, 'identity.required', 'authentication');
+      return;
+    }
+    if (action.permissions.some((permission) => identity.effective.has(permission))) return;
+    if (action.leased === true && identity.effective.has('run_jobs')) return;
+    if (!identity.authenticated) throw this.refuse(request, 'identity.required', 'authentication');
+    throw this.refuse(request, 'permission.refused', `permission ${action.permissions[0]}`, { missing: action.permissions[0] ?? '' });
+  }
+
+  #reachesAll({ identity }: AccessRequest, action: Action): boolean {
+    return action.all !== undefined && identity.effective.has(action.all);
+  }
+
+  async #admitObject(request: AccessRequest, action: Action, type: ObjectType, id: string): Promise<Admission<H>> {
+    const { identity } = request;
+    const mayOwn = action.permissions.length === 0 || action.permissions.some((permission) => identity.effective.has(permission));
+    const owner = await this.#objects.ownerOf(type, id);
+    if (owner !== undefined && mayOwn && owner === identity.principal) return this.#admission(request, 'own');
+    if (owner !== undefined && mayOwn && this.#reachesAll(request, action)) return this.#admission(request, 'all');
+    if (owner !== undefined && type === 'job' && action.leased === true && identity.effective.has('run_jobs') && identity.principal !== undefined
+      && await this.#objects.isLeasedTo(id, identity.principal)) return this.#admission(request, 'leased');
+    throw this.refuse(request, 'object.absent', owner === undefined ? 'absent' : 'owner');
+  }
+
+  async #admitPart(request: AccessRequest, { job, part }: { job: string; part: string }): Promise<Admission<H>> {
+    const claims = request.identity.job;
+    if (claims === undefined || claims.job !== job || claims.object !== part) throw this.refuse(request, 'object.absent', 'no token for this part');
+    if (!await this.#objects.isLeasedTo(job, claims.sub)) throw this.refuse(request, 'job.lease_lost', 'lease');
+    return this.#admission(request, 'leased');
+  }
+
+  async #admitContent(
+    request: AccessRequest, action: Action, resource: Extract<Resource, { kind: 'content' | 'library' }>,
+  ): Promise<Admission<H>> {
+    if (resource.kind === 'content' && resource.owner !== undefined) return this.#admitAny(request, resource.digest, resource.owner);
+    const { identity } = request;
+    if (identity.via === 'job') throw this.refuse(request, 'identity.required', 'job token outside its part');
+    // Callers with evidence need the permission itself too; others are the policy's business alone.
+    const speaksForPrincipal = identity.authenticated && request.grant === undefined;
+    if (speaksForPrincipal && !action.permissions.some((permission) => identity.effective.has(permission))) {
+      throw this.refuse(request, 'permission.refused', `permission ${action.permissions[0]}`, { missing: action.permissions[0] ?? '' });
+    }
+    const holdings = resource.kind === 'content' ? await this.#objects.holdingsOf(resource.digest) : await this.#one(resource.id);
+    const own = holdings.filter((holding) => holding.owner === identity.principal);
+    let reason = 'absent';
+    for (const holding of [...own, ...holdings.filter((other) => other.owner !== identity.principal)]) {
+      const decision = this.#decide(request, holding);
+      if (decision.allowed) return this.#admission(request, decision.reason, holding);
+      if (reason === 'absent' || holding.owner === identity.principal || holding.id === request.grant?.holding) reason = decision.reason;
+    }
+    const known = own.length > 0 || request.grant !== undefined;
+    // A foreign and an absent object are the same 404; who owns it, or holds a grant for it, is told why.
+    throw this.refuse(request, known ? 'policy.refused' : 'object.absent', reason, known ? { clause: reason } : {});
+  }
+
+  async #one(id: string): Promise<readonly H[]> {
+    const holding = await this.#objects.holding(id);
+    return holding === undefined ? [] : [holding];
+  }
+
+  /** One named owner's holding, for who holds `read_any_content`. Each use is an audit event of its own. */
+  async #admitAny(request: AccessRequest, digest: string, owner: string): Promise<Admission<H>> {
+    const holdings = await this.#objects.holdingsOf(digest);
+    const holding = holdings.find((candidate) => candidate.owner === owner);
+    if (owner === request.identity.principal && holding !== undefined) {
+      const decision = this.#decide(request, holding);
+      if (decision.allowed) return this.#admission(request, decision.reason, holding);
+    }
+    const any = { ...request, action: 'content.read_any' as const };
+    this.#requirePermission(any, actions['content.read_any']);
+    if (holding === undefined) throw this.refuse(any, 'object.absent', 'absent');
+    return this.#admission(any, 'read_any_content', holding);
+  }
+
+  #decide(
+    { identity, grant, address, client = '' }: Pick<AccessRequest, 'identity' | 'grant' | 'address' | 'client'>, holding: H,
+  ): { allowed: boolean; reason: string } {
+    const principal = identity.principal;
+    const granted = grant !== undefined && grant.holding === holding.id && grant.issuer === holding.owner
+      && (grant.principal === undefined || grant.principal === principal);
+    const subject: Subject = { principal, authenticated: identity.authenticated, role: identity.role, tokenRole: identity.tokenRole, effective: identity.effective, address };
+    return admitHolding(holding, {
+      subject, nowMs: this.#clock(), granted: granted ? new Set([holding.id]) : none,
+      open: this.#openings(viewerKey(identity, grant, address), holding.id, client),
+    });
+  }
+
+  /** Whether a running stream may go on. Asked when an epoch that it depends on moved, and when its evidence or policy ends by time. */
+  async goesOn(admission: Admission<H>): Promise<{ allowed: boolean; reason: string }> {
+    const { action, address, holding } = admission;
+    try {
+      await this.epochs.ensureFresh();
+      const identity = await this.identities.recheck(admission.identity, address);
+      const grant = admission.grant === undefined ? undefined : await this.identities.grantById(admission.grant.id, address);
+      const needed: Action = actions[action];
+      if (identity.authenticated && grant === undefined && needed.permissions.length > 0
+        && !needed.permissions.some((permission) => identity.effective.has(permission))) return { allowed: false, reason: 'permission' };
+      if (holding === undefined) return { allowed: true, reason: 'permission' };
+      const current = await this.#objects.holding(holding.id);
+      if (current === undefined) return { allowed: false, reason: 'absent' };
+      if (action === 'content.read_any') return { allowed: true, reason: 'read_any_content' };
+      return this.#decide({ identity, grant, address, client: admission.client }, current);
+    } catch (error) {
+      if (error instanceof EvidenceRefused) return { allowed: false, reason: error.reason };
+      if (error instanceof WeirError) return { allowed: false, reason: error.code === 'policy.refused' ? 'grant' : error.code };
+      throw error;
+    }
+  }
+
+  #admission(request: AccessRequest, reason: string, holding?: H): Admission<H> {
+    const { identity, action, address, grant, client = '' } = request;
+    return {
+      identity, action, address, reason, grant, client, holding, sequence: this.epochs.sequence,
+      subjects: holding === undefined ? [] : subjectsOf(identity, grant, holding),
+    };
+  }
+
+  /** Counts a refusal for the audit and makes the error that the caller sees. */
+  refuse(
+    request: Pick<AccessRequest, 'identity' | 'action' | 'address' | 'requestId'> & { resource?: Resource }, code: ErrorCode, reason: string,
+    facts: Record<string, string> = {},
+  ): WeirError {
+    this.refusals.add(refusal(request.identity.principal ?? '', request, reason));
+    const missing = facts['missing'];
+    return new WeirError(code, missing === undefined ? undefined : `Your role does not allow this: the permission ${missing} is needed.`, { facts });
+  }
+
+  /** Counts refused evidence; the caller gets the same 401 whatever the reason was. */
+  refuseEvidence(error: EvidenceRefused, request: Pick<AccessRequest, 'action' | 'address' | 'requestId'>): void {
+    this.refusals.add(refusal(error.claimed, request, error.reason));
+  }
+}
+
+const none: ReadonlySet<string> = new Set();
+
+/** Who an opening counts for: the principal, or the grant together with the address when a link is used without an account. */
+export function viewerKey(identity: Identity, grant: GrantRecord | undefined, address: string): string {
+  return grant === undefined ? (identity.principal ?? `address:${limitKey(address)}`) : `grant:${grant.id}:${limitKey(address)}`;
+}
+
+function subjectsOf(identity: Identity, grant: GrantRecord | undefined, holding: Holding): string[] {
+  return [
+    `holding:${holding.id}`,
+    ...(identity.principal === undefined ? [] : [`principal:${identity.principal}`]),
+    ...(identity.tokenId === undefined ? [] : [`token:${identity.tokenId}`]),
+    ...(identity.sessionId === undefined ? [] : [`session:${identity.sessionId}`]),
+    ...(grant === undefined ? [] : [`grant:${grant.id}`, `principal:${grant.issuer}`]),
+  ];
+}
+
+function refusal(principal: string, request: Pick<AccessRequest, 'action' | 'address' | 'requestId'> & { resource?: Resource }, reason: string): AuditEntry {
+  return {
+    class: 'C', principal, address: limitKey(request.address), action: request.action, object: objectName(request.resource),
+    decision: 'refused', reason, requestId: request.requestId,
+  };
+}
+
+export function objectName(resource: Resource | undefined): string {
+  switch (resource?.kind) {
+    case 'object': return `${resource.type}:${resource.id}`;
+    case 'content': return `content:${resource.digest}`;
+    case 'library': return `holding:${resource.id}`;
+    case 'job-part': return `job:${resource.job}/${resource.part}`;
+    default: return '';
+  }
+}

@@ -1,0 +1,268 @@
+/** Who a request comes from: evidence checked against the directories of principals, sessions, tokens and grants. */
+import type { KeyObject } from 'node:crypto';
+import { systemClock, type Clock } from '@weir/contracts/clock';
+import { WeirError } from '@weir/contracts/errors';
+import type { PrincipalKind } from '@weir/contracts/identity';
+import { Directory } from './directory.ts';
+import type { Epochs } from './epochs.ts';
+import { matchesOneTimeSecret } from './one-time-secrets.ts';
+import type { GrantRecord, IdentityStore, LoginSession, PrincipalRecord } from './principals.ts';
+import { effectivePermissions } from './rights.ts';
+import { verifyDffmpeg } from './request-signing/dffmpeg.ts';
+import { verifySignature, type MessageKey, type ReadSignature } from './request-signing/http-message.ts';
+import type { Role } from './roles.ts';
+import { TokenCache } from './token-cache.ts';
+import type { ClaimsOf, TokenPurpose } from './token-claims.ts';
+import type { TokenKeys } from './token-keys.ts';
+
+export type Identity = Readonly<{
+  /** Undefined: nobody. `anonymous` where the default role lets callers without evidence own things. */
+  principal: string | undefined;
+  authenticated: boolean;
+  kind: PrincipalKind;
+  role: string;
+  tokenRole: string | undefined;
+  effective: ReadonlySet<string>;
+  via: 'signature' | 'token' | 'session' | 'job' | 'none';
+  tokenId: string | undefined;
+  sessionId: string | undefined;
+  /** When the evidence itself began and ends, in milliseconds. */
+  issuedAtMs: number;
+  expiresAtMs: number;
+  /** A token for one part of a running job. */
+  job: ClaimsOf['job'] | undefined;
+}>;
+
+export type Maybe<T> = T | Promise<T>;
+/** Goes on at once when the value is there: no tick is spent on what is cached. */
+export const after = <T, U>(value: Maybe<T>, next: (value: T) => Maybe<U>): Maybe<U> => (value instanceof Promise ? value.then(next) : next(value));
+
+/** Why evidence was refused: for the audit, never for the caller, who always gets the same 401. */
+export class EvidenceRefused extends WeirError {
+  override name = 'WeirError';
+  readonly reason: string;
+  readonly claimed: string;
+  constructor(reason: string, claimed = '') {
+    super('identity.required');
+    this.reason = reason;
+    this.claimed = claimed;
+  }
+}
+
+/** Prefix of the one-time-secret domain that login sessions are hashed under. */
+export const loginSessionPurpose = 'login-session';
+
+type Parts = Readonly<{
+  store: IdentityStore; roles: ReadonlyMap<string, Role>; defaultRole: string; epochs: Epochs; clock?: Clock;
+  tokens: Readonly<{ issuer: string; audience: string; keys: Readonly<Record<'access' | 'grant' | 'job', TokenKeys>> }>;
+}>;
+
+export class Identities {
+  readonly anonymous: Identity;
+  readonly #clock: Clock;
+  readonly #principals: Directory<PrincipalRecord>;
+  readonly #sessions: Directory<LoginSession>;
+  readonly #grants: Directory<GrantRecord>;
+  readonly #revoked: Directory<boolean>;
+  readonly #roles: ReadonlyMap<string, Role>;
+  readonly #access: TokenCache<'access'>;
+  readonly #grantTokens: TokenCache<'grant'>;
+  readonly #jobTokens: TokenCache<'job'>;
+  /** What a claims object came to for a principal's row; both are the same objects as long as nothing moved. */
+  readonly #narrowed = new WeakMap<object, { record: PrincipalRecord; identity: Identity }>();
+
+  constructor({ store, roles, defaultRole, epochs, tokens, clock = systemClock }: Parts) {
+    this.#clock = clock;
+    this.#roles = roles;
+    this.#principals = new Directory((id) => store.principal(id));
+    this.#sessions = new Directory((id) => store.loginSession(id));
+    this.#grants = new Directory((id) => store.grant(id));
+    this.#revoked = new Directory((jti) => store.isTokenRevoked(jti));
+    const cache = <P extends TokenPurpose & keyof typeof tokens.keys>(purpose: P) =>
+      new TokenCache({ purpose, issuer: tokens.issuer, audience: tokens.audience, keys: tokens.keys[purpose] });
+    this.#access = cache('access');
+    this.#grantTokens = cache('grant');
+    this.#jobTokens = cache('job');
+    const role = roles.get(defaultRole);
+    if (role === undefined) throw new WeirError('config.invalid', `[permissions] default_role "${defaultRole}" is not a role.`);
+    const named = role.permissions.size > 0;
+    this.anonymous = {
+      principal: named ? 'anonymous' : undefined, authenticated: false, kind: 'anonymous', role: role.name, tokenRole: undefined,
+      effective: role.permissions, via: 'none', tokenId: undefined, sessionId: undefined, issuedAtMs: Infinity, expiresAtMs: Infinity, job: undefined,
+    };
+    epochs.onMove((subjects) => { for (const subject of subjects) this.#forget(subject); });
+  }
+
+  #forget(subject: string): void {
+    const colon = subject.indexOf(':');
+    const key = subject.slice(colon + 1);
+    switch (subject.slice(0, colon)) {
+      case 'principal': this.#principals.forget(key); break;
+      case 'session': this.#sessions.forget(key); break;
+      case 'grant': this.#grants.forget(key); break;
+      case 'token': this.#revoked.forget(key); break;
+      default: break;
+    }
+  }
+
+  principal(id: string): Maybe<PrincipalRecord | undefined> { return this.#principals.find(id); }
+
+  /** A bearer token: an access token, or a job token of a worker. */
+  byBearer(token: string, address: string): Maybe<Identity> {
+    const nowSeconds = Math.floor(this.#clock() / 1_000);
+    const access = this.#access.verify(token, nowSeconds);
+    if (access.valid) return this.#byAccess(access.claims, address);
+    const job = this.#jobTokens.verify(token, nowSeconds);
+    if (!job.valid) throw new EvidenceRefused(`token ${access.reason === 'key' || access.reason === 'malformed' ? job.reason : access.reason}`);
+    const { claims } = job;
+    return after(this.#principals.find(claims.sub), (record) => ({
+      ...this.#standing(record, claims.sub, address), via: 'job', job: claims, tokenId: claims.jti, issuedAtMs: claims.iat * 1_000, expiresAtMs: claims.exp * 1_000,
+    }));
+  }
+
+  #byAccess(claims: ClaimsOf['access'], address: string): Maybe<Identity> {
+    return after(this.#revoked.find(claims.jti), (revoked) => {
+      if (revoked === true) throw new EvidenceRefused('token revoked', claims.sub);
+      return after(claims.sid === undefined ? undefined : this.#sessions.find(claims.sid), (session) => {
+        if (claims.sid !== undefined && (session === undefined || session.ended)) throw new EvidenceRefused('session ended', claims.sub);
+        return after(this.#principals.find(claims.sub), (record) => this.#narrow(claims, record, address));
+      });
+    });
+  }
+
+  #narrow(claims: ClaimsOf['access'], record: PrincipalRecord | undefined, address: string): Identity {
+    const known = this.#narrowed.get(claims);
+    if (known !== undefined && known.record === record) {
+      if (!record.scope.contains(address)) throw new EvidenceRefused('network scope', record.id);
+      return known.identity;
+    }
+    const standing = this.#standing(record, claims.sub, address);
+    if (record === undefined || claims.iat * 1_000 < record.tokensValidFromMs) throw new EvidenceRefused('token issued before all were ended', claims.sub);
+    const role = claims.role === undefined ? undefined : this.#roles.get(claims.role);
+    if (claims.role !== undefined && role === undefined) throw new EvidenceRefused('token names an unknown role', claims.sub);
+    const identity: Identity = {
+      ...standing, via: 'token', tokenId: claims.jti, sessionId: claims.sid, issuedAtMs: claims.iat * 1_000, expiresAtMs: claims.exp * 1_000, tokenRole: claims.role,
+      effective: effectivePermissions(record.rights, role?.permissions, claims.permissions),
+    };
+    this.#narrowed.set(claims, { record, identity });
+    return identity;
+  }
+
+  /** The cookie of a browser session: `<id>.<secret>`. */
+  bySession(cookie: string, address: string): Maybe<Identity> {
+    const [id = '', secret = '', ...rest] = cookie.split('.');
+    if (rest.length > 0 || !/^[0-9A-Z]{26}$/.test(id) || secret.length > 128) throw new EvidenceRefused('session malformed');
+    return after(this.#sessions.find(id), (session) => {
+      const matches = matchesOneTimeSecret(loginSessionPurpose, secret, session?.secretHash ?? absentHash);
+      if (session === undefined || !matches || session.ended || session.expiresAtMs <= this.#clock()) throw new EvidenceRefused('session unknown or ended');
+      return after(this.#principals.find(session.principal), (record) =>
+        ({ ...this.#standing(record, session.principal, address), via: 'session', sessionId: session.id, expiresAtMs: session.expiresAtMs }));
+    });
+  }
+
+  /** A principal in good standing at this address, with its rights; otherwise refused. */
+  #standing(record: PrincipalRecord | undefined, claimed: string, address: string): Identity {
+    if (record === undefined) throw new EvidenceRefused('principal unknown', claimed);
+    if (record.disabled) throw new EvidenceRefused('principal disabled', claimed);
+    if (!record.scope.contains(address)) throw new EvidenceRefused('network scope', claimed);
+    return {
+      principal: record.id, authenticated: true, kind: record.kind, role: record.role, tokenRole: undefined, effective: record.rights,
+      via: 'signature', tokenId: undefined, sessionId: undefined, issuedAtMs: Infinity, expiresAtMs: Infinity, job: undefined,
+    };
+  }
+
+  /**
+   * A `dffmpeg` request signature over a body whose digest is known. Unknown, disabled and foreign-network principals cost the same
+   * cryptography as known ones. Returns the identity and the MAC, which is the request's name in the replay store.
+   */
+  bySignature(
+    claim: Readonly<{ principal: string; timestamp: string; signature: string; method: string; path: string; bodyDigest: string }>, address: string,
+  ): Maybe<{ identity: Identity; mac: Buffer; validUntilMs: number }> {
+    return after(wellFormedPrincipal(claim.principal) ? this.#principals.find(claim.principal) : undefined, (record) => {
+      const nowMs = this.#clock();
+      const usable = record !== undefined && !record.disabled && record.scope.contains(address) ? record : undefined;
+      const keys = (usable?.keys ?? []).filter((entry) => entry.algorithm === 'hmac-sha256' && entry.expiresAtMs > nowMs);
+      const skew = usable?.maxSkewSeconds;
+      const candidates: (KeyObject | undefined)[] = keys.length === 0 ? [undefined] : keys.map((entry) => entry.key);
+      for (const key of candidates) {
+        const mac = verifyDffmpeg(key, claim, Math.floor(nowMs / 1_000), skew);
+        if (mac !== undefined) {
+          const validUntilMs = (Number(claim.timestamp) + (skew ?? 30) + 1) * 1_000;
+          return { identity: this.#standing(record, claim.principal, address), mac, validUntilMs };
+        }
+      }
+      throw new EvidenceRefused(record === undefined ? 'principal unknown' : usable === undefined ? 'disabled or network scope' : 'signature', claim.principal);
+    });
+  }
+
+  /**
+   * An `http-message` signature, read but not verified: the principal is its `keyid`. The body's digest is the caller's to compare.
+   * Costs the same for unknown principals as for known ones.
+   */
+  byMessage(read: ReadSignature, address: string): Maybe<{ identity: Identity; mac: Buffer; validUntilMs: number }> {
+    return after(wellFormedPrincipal(read.keyId) ? this.#principals.find(read.keyId) : undefined, (record) => {
+      const nowMs = this.#clock();
+      const usable = record !== undefined && !record.disabled && record.scope.contains(address) ? record : undefined;
+      const keys = (usable?.keys ?? []).filter((entry) => entry.expiresAtMs > nowMs).map((entry): MessageKey => (entry.algorithm === 'ed25519'
+        ? { id: read.keyId, algorithm: 'ed25519', public: entry.key } : { id: read.keyId, algorithm: 'hmac-sha256', secret: entry.key }));
+      const skew = usable?.maxSkewSeconds;
+      for (const key of keys.length === 0 ? [undefined] : keys) {
+        if (!verifySignature(read, key, Math.floor(nowMs / 1_000), skew)) continue;
+        return {
+          identity: this.#standing(record, read.keyId, address), mac: read.signature, validUntilMs: (read.createdSeconds + (skew ?? 30) + 1) * 1_000,
+        };
+      }
+      throw new EvidenceRefused(record === undefined ? 'principal unknown' : usable === undefined ? 'disabled or network scope' : 'signature', read.keyId);
+    });
+  }
+
+  /** The grant of a signed link, if token and row hold now, from here. Refused ones throw `policy.refused`: whoever holds one had it from its issuer. */
+  grant(token: string, address: string): Maybe<GrantRecord> {
+    const verdict = this.#grantTokens.verify(token, Math.floor(this.#clock() / 1_000));
+    if (!verdict.valid) {
+      if (verdict.reason === 'expired') throw new WeirError('policy.refused', 'This link has expired; ask its owner for a new one.');
+      throw new EvidenceRefused(`grant ${verdict.reason}`);
+    }
+    return after(this.#grants.find(verdict.claims.jti), (grant) => this.checkGrant(grant, address));
+  }
+
+  /** The grant again, from its row: after its epoch moved. */
+  grantById(id: string, address: string): Maybe<GrantRecord> {
+    return after(this.#grants.find(id), (grant) => this.checkGrant(grant, address));
+  }
+
+  private checkGrant(grant: GrantRecord | undefined, address: string): Maybe<GrantRecord> {
+    const nowMs = this.#clock();
+    if (grant === undefined || grant.revoked) throw new WeirError('policy.refused', 'The right that this link gave was withdrawn.');
+    if (nowMs < grant.validFromMs || nowMs >= grant.expiresAtMs) throw new WeirError('policy.refused', 'This link has expired; ask its owner for a new one.');
+    if (!grant.networks.contains(address)) throw new WeirError('policy.refused', 'This link does not work from your network.');
+    return after(this.#principals.find(grant.issuer), (issuer) => {
+      if (issuer === undefined || issuer.disabled || !issuer.rights.has('share_content')) {
+        throw new WeirError('policy.refused', 'The right that this link gave was withdrawn.');
+      }
+      return grant;
+    });
+  }
+
+  /** Whether what an identity came from still holds: asked again for running streams after an epoch moved. */
+  recheck(identity: Identity, address: string): Maybe<Identity> {
+    const { principal, tokenId, sessionId } = identity;
+    if (!identity.authenticated || principal === undefined) return identity;
+    if (identity.expiresAtMs <= this.#clock()) throw new EvidenceRefused('evidence expired', principal);
+    return after(tokenId === undefined || identity.via === 'job' ? false : this.#revoked.find(tokenId), (revoked) => {
+      if (revoked === true) throw new EvidenceRefused('token revoked', principal);
+      return after(sessionId === undefined ? undefined : this.#sessions.find(sessionId), (session) => {
+        if (sessionId !== undefined && (session === undefined || session.ended)) throw new EvidenceRefused('session ended', principal);
+        return after(this.#principals.find(principal), (record) => {
+          const standing = this.#standing(record, principal, address);
+          if (record !== undefined && identity.issuedAtMs < record.tokensValidFromMs) throw new EvidenceRefused('token issued before all were ended', principal);
+          const kept = [...identity.effective].filter((permission) => standing.effective.has(permission));
+          return { ...identity, role: standing.role, effective: new Set(kept) };
+        });
+      });
+    });
+  }
+}
+
+const wellFormedPrincipal = (id: string): boolean => /^[a-z0-9._-]{1,64}$/.test(id);
+const absentHash = '0'.repeat(64);

@@ -1,0 +1,38 @@
+/** Principals as decisions need them, and the ports that read them and what speaks for them. */
+import type { KeyObject } from 'node:crypto';
+import type { PrincipalKind } from '@weir/contracts/identity';
+import type { NetworkScope } from './networks.ts';
+
+/** A key that signs requests; after `expiresAtMs` it is refused (overlap of a rotation). */
+export type RequestKey = Readonly<{ id: string; algorithm: 'hmac-sha256' | 'ed25519'; key: KeyObject; expiresAtMs: number }>;
+
+export type PrincipalRecord = Readonly<{
+  id: string;
+  kind: PrincipalKind;
+  role: string;
+  /** Permissions of its role and its own. */
+  rights: ReadonlySet<string>;
+  scope: NetworkScope;
+  disabled: boolean;
+  /** Tokens issued before this are refused. */
+  tokensValidFromMs: number;
+  maxSkewSeconds: number;
+  keys: readonly RequestKey[];
+}>;
+
+export type LoginSession = Readonly<{ id: string; secretHash: string; principal: string; expiresAtMs: number; ended: boolean }>;
+
+/** A grant's row: whoever made it, for which holding, and how far it reaches. */
+export type GrantRecord = Readonly<{
+  id: string; issuer: string; holding: string; verbs: readonly string[]; principal: string | undefined; networks: NetworkScope;
+  validFromMs: number; expiresAtMs: number; revoked: boolean; usesLeft: number | undefined;
+}>;
+
+/** Reads the rows that decide. In-memory and database implementations; each answers undefined for what is not there. */
+export interface IdentityStore {
+  principal(id: string): Promise<PrincipalRecord | undefined>;
+  loginSession(id: string): Promise<LoginSession | undefined>;
+  grant(id: string): Promise<GrantRecord | undefined>;
+  /** Unexpired tokens that were revoked one by one. */
+  isTokenRevoked(jti: string): Promise<boolean>;
+}

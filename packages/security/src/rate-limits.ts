@@ -1,0 +1,126 @@
+/** Rate limits: GCRA per key, in a bounded table. */
+import { WeirError } from '@weir/contracts/errors';
+
+/** `limit` at once, then one more every `periodSeconds / limit`. */
+export type RateLimit = Readonly<{ limit: number; periodSeconds: number }>;
+
+/** `remaining` could follow at once; `resetSeconds` until all of them could; `retryAfterSeconds` until the next (0 if allowed). */
+export type RateVerdict = Readonly<{ allowed: boolean; limit: number; remaining: number; resetSeconds: number; retryAfterSeconds: number }>;
+
+export const defaultRateLimits = {
+  default: { limit: 100, periodSeconds: 60 },
+  signaling: { limit: 20, periodSeconds: 60 },
+  /** Counts streams opened, not segments. */
+  streaming: { limit: 5, periodSeconds: 60 },
+  upload: { limit: 60, periodSeconds: 60 },
+  jobs: { limit: 60, periodSeconds: 60 },
+  auth_failures: { limit: 10, periodSeconds: 60 },
+} as const satisfies Record<string, RateLimit>;
+export type RateLimitName = keyof typeof defaultRateLimits;
+
+/** Today's milliseconds are exact to 0.0003 as floating-point numbers; a sum of steps must not lose the last of a burst to that. */
+const roundingMs = 0.002;
+
+/**
+ * One step of the generic cell rate algorithm (ITU-T I.371, virtual scheduling). `fullAtMs` is all that is stored of a key:
+ * when its allowance will be whole again; past or undefined for a fresh key. Within any `w` seconds at most
+ * `limit + w · limit / periodSeconds` pass: the burst and what is refilled, so never `limit` twice within a short time, as
+ * around the edge of a fixed window.
+ */
+export function stepGcra(limit: RateLimit, fullAtMs: number | undefined, nowMs: number): Readonly<{ fullAtMs: number; verdict: RateVerdict }> {
+  const periodMs = limit.periodSeconds * 1_000;
+  const stepMs = periodMs / limit.limit;
+  // Never further ahead than a period, even if the clock was set back: nobody waits for longer than that.
+  const current = Math.min(Math.max(fullAtMs ?? 0, nowMs), nowMs + periodMs);
+  const next = current + stepMs;
+  const allowed = next - nowMs <= periodMs + roundingMs;
+  return { fullAtMs: allowed ? next : current, verdict: verdictOf(limit, allowed, allowed ? next : current, nowMs) };
+}
+
+function verdictOf({ limit, periodSeconds }: RateLimit, allowed: boolean, fullAtMs: number, nowMs: number): RateVerdict {
+  const periodMs = periodSeconds * 1_000;
+  const stepMs = periodMs / limit;
+  const owedMs = Math.max(0, fullAtMs - nowMs);
+  return {
+    allowed,
+    limit,
+    remaining: allowed ? Math.max(0, Math.floor((periodMs + roundingMs - owedMs) / stepMs)) : 0,
+    resetSeconds: Math.ceil(owedMs / 1_000),
+    retryAfterSeconds: allowed ? 0 : Math.max(1, Math.ceil((owedMs + stepMs - periodMs) / 1_000)),
+  };
+}
+
+/** Beyond `maxKeys`, strangers of a name are counted together under this key: the limit holds for them as for one. */
+const crowd = '\0crowd';
+/** Idle keys looked for whenever a new key comes: more than one, so that the table shrinks after a rush. */
+const sweptPerInsertion = 2;
+
+/** Named limits over any number of keys, in memory. Keys are principals or `limitKey` addresses; a key is forgotten only when idle. */
+export class RateLimits<Name extends string = RateLimitName> {
+  readonly #limits: Readonly<Record<Name, RateLimit>>;
+  readonly #maxKeys: number;
+  /** By name; in each, the least recently counted key first. */
+  readonly #tables = new Map<Name, Map<string, number>>();
+
+  /** `config.invalid` if a limit is not of 1 to 1 000 000 uses in 1 second to a day, or more than 100 000 a second. */
+  constructor(limits: Readonly<Record<Name, RateLimit>>, maxKeys = 100_000) {
+    for (const [name, limit] of Object.entries<RateLimit>(limits)) requireUsable(name, limit);
+    this.#limits = limits;
+    this.#maxKeys = maxKeys;
+  }
+
+  /** Counts one use if the limit still allows it. */
+  take(name: Name, key: string, nowMs: number): RateVerdict {
+    const table = this.#table(name);
+    if (!table.has(key)) sweepIdle(table, nowMs);
+    const counted = this.#countedKey(table, key);
+    const { fullAtMs, verdict } = stepGcra(this.#limits[name], table.get(counted), nowMs);
+    if (verdict.allowed) {
+      table.delete(counted);
+      table.set(counted, fullAtMs);
+    }
+    return verdict;
+  }
+
+  /** What `take` would say, without counting: for limits on failures, asked before it is known whether this is one. */
+  look(name: Name, key: string, nowMs: number): RateVerdict {
+    const table = this.#table(name);
+    return stepGcra(this.#limits[name], table.get(this.#countedKey(table, key)), nowMs).verdict;
+  }
+
+  #countedKey(table: ReadonlyMap<string, number>, key: string): string {
+    return table.size < this.#maxKeys || table.has(key) ? key : crowd;
+  }
+
+  #table(name: Name): Map<string, number> {
+    let table = this.#tables.get(name);
+    if (table === undefined) this.#tables.set(name, table = new Map());
+    return table;
+  }
+}
+
+/** Bounds within which milliseconds as floating-point numbers still tell one step from the next. */
+function requireUsable(name: string, { limit, periodSeconds }: RateLimit): void {
+  const isUsable = Number.isInteger(limit) && limit >= 1 && limit <= 1_000_000
+    && periodSeconds >= 1 && periodSeconds <= 86_400 && limit / periodSeconds <= 100_000;
+  if (!isUsable) throw new WeirError('config.invalid', `The rate limit "${name}" is refused; set a limit of 1 to 1000000 and a period of 1 to 86400 seconds.`);
+}
+
+function sweepIdle(table: Map<string, number>, nowMs: number): void {
+  let left = sweptPerInsertion;
+  for (const [key, fullAtMs] of table) {
+    if (fullAtMs > nowMs || left === 0) return;
+    table.delete(key);
+    left -= 1;
+  }
+}
+
+/** `RateLimit-*` headers and, on refusal, `Retry-After` (RFC 9110 §10.2.3), all in whole numbers. */
+export function rateLimitHeaders({ allowed, limit, remaining, resetSeconds, retryAfterSeconds }: RateVerdict): Record<string, string> {
+  return {
+    'ratelimit-limit': String(limit),
+    'ratelimit-remaining': String(remaining),
+    'ratelimit-reset': String(resetSeconds),
+    ...(allowed ? {} : { 'retry-after': String(retryAfterSeconds) }),
+  };
+}

@@ -1,0 +1,99 @@
+import { randomBytes } from 'node:crypto';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { WeirError } from '@weir/contracts/errors';
+import { KeyRing, sealedUnder } from '../src/key-ring.ts';
+import { newMasterKey, parseMasterKeys, printMasterKeys } from '../src/master-keys.ts';
+import { mutations } from './mutations.ts';
+import { runs } from './runs.ts';
+
+const first = newMasterKey('2026-01');
+const second = newMasterKey('2026-02');
+const ring = new KeyRing({ current: '2026-01', keys: [first] });
+const rotated = new KeyRing({ current: '2026-02', keys: [first, second] });
+const wrong = expect.objectContaining({ code: 'keys.wrong' });
+
+test('what was sealed opens for the same purpose and subject, and every sealing differs', () => {
+  fc.assert(fc.property(fc.string(), fc.string(), fc.uint8Array({ maxLength: 300 }), (purpose, subject, plaintext) => {
+    const sealed = ring.seal(purpose, subject, plaintext);
+    expect(new Uint8Array(ring.open(purpose, subject, sealed))).toEqual(plaintext);
+    expect(Buffer.from(ring.seal(purpose, subject, plaintext)).equals(sealed)).toBe(false);
+    expect(sealedUnder(sealed)).toBe('2026-01');
+  }), { numRuns: runs(200) });
+});
+
+test('a sealed value opens nowhere else: moving letters between purpose and subject does not help', () => {
+  const sealed = ring.seal('hmac-key', 'alice', Buffer.from('x'));
+  for (const [purpose, subject] of [['hmac-key', 'bob'], ['token-key', 'alice'], ['hmac-keya', 'lice'], ['hmac-ke', 'yalice'], ['', 'hmac-keyalice']] as const) {
+    expect(() => ring.open(purpose, subject, sealed)).toThrow(wrong);
+  }
+});
+
+test('a change of any byte is noticed', () => {
+  const sealed = ring.seal('p', 's', Buffer.from('some plaintext'));
+  for (let at = 0; at < sealed.length; at += 1) {
+    const changed = Uint8Array.from(sealed);
+    changed[at] = (changed[at] ?? 0) ^ 0x01;
+    expect(() => ring.open('p', 's', changed), `byte ${at}`).toThrow(wrong);
+    expect(() => ring.open('p', 's', sealed.subarray(0, at))).toThrow(wrong);
+  }
+});
+
+test('after a rotation old values still open, new ones are under the new key, and resealing moves them', () => {
+  const old = ring.seal('p', 's', Buffer.from('secret'));
+  expect(rotated.open('p', 's', old).toString()).toBe('secret');
+  const moved = rotated.reseal('p', 's', old);
+  expect(sealedUnder(moved)).toBe('2026-02');
+  expect(rotated.open('p', 's', moved).toString()).toBe('secret');
+  expect(() => ring.open('p', 's', moved)).toThrow(wrong);
+  expect(() => new KeyRing({ current: 'absent', keys: [first] })).toThrow(wrong);
+});
+
+test('derived keys differ by purpose and by master key, and are the same again', () => {
+  expect(rotated.derive('tokens').equals(rotated.derive('tokens'))).toBe(true);
+  expect(rotated.derive('tokens').equals(rotated.derive('names'))).toBe(false);
+  expect(rotated.derive('tokens', '2026-01').equals(ring.derive('tokens'))).toBe(true);
+  expect(rotated.derive('tokens').equals(ring.derive('tokens'))).toBe(false);
+  expect(rotated.derive('tokens').export()).not.toEqual(second.secret.reveal());
+});
+
+test('the ring keeps working after the secrets it was made from are wiped', () => {
+  const key = newMasterKey('k');
+  const own = new KeyRing({ current: 'k', keys: [key] });
+  const sealed = own.seal('p', 's', Buffer.from('x'));
+  key.secret.dispose();
+  expect(own.open('p', 's', sealed).toString()).toBe('x');
+});
+
+test('random bytes never open and never throw anything else', () => {
+  for (let at = 0; at < runs(500); at += 1) {
+    const sealed = randomBytes(at % 90);
+    if (at % 2 === 0 && sealed.length > 2) sealed.set([1, 7], 0);
+    expect(() => ring.open('p', 's', sealed)).toThrow(wrong);
+  }
+});
+
+test('the master key file reads as it was printed', () => {
+  const text = printMasterKeys({ current: '2026-02', keys: [first, second] });
+  const read = parseMasterKeys(text);
+  expect(read.current).toBe('2026-02');
+  expect(read.keys.map(({ id }) => id)).toEqual(['2026-01', '2026-02']);
+  expect(read.keys[0]?.secret.equals(first.secret)).toBe(true);
+  expect(printMasterKeys(read)).toBe(text);
+});
+
+test('a master key file of any other form is refused, and the refusal repeats no key', () => {
+  const key = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=';
+  const good = { version: 1, current: 'a', keys: [{ id: 'a', key }] };
+  expect(parseMasterKeys(JSON.stringify(good)).keys).toHaveLength(1);
+  const bad: unknown[] = [
+    { ...good, version: 2 }, { ...good, current: 'b' }, { ...good, keys: [] }, { ...good, extra: 1 }, { ...good, keys: [{ id: 'a', key, more: 1 }] },
+    { ...good, keys: [{ id: 'A', key }] }, { ...good, keys: [{ id: 'a', key: key.slice(0, -1) }] }, { ...good, keys: [{ id: 'a', key: key.replace('8=', '9=') }] },
+    { ...good, keys: [{ id: 'a', key }, { id: 'a', key }] }, { ...good, keys: Array.from({ length: 33 }, (_, at) => ({ id: `k${at}`, key })) }, [], null, 'x',
+  ];
+  for (const value of bad) expect(() => parseMasterKeys(JSON.stringify(value))).toThrow(expect.objectContaining({ code: 'config.invalid', message: expect.not.stringContaining('AAECAw') }));
+  expect(() => parseMasterKeys(JSON.stringify(good).replace('"version":1', '"version":1,"version":1'))).toThrow(WeirError);
+  for (const text of mutations([JSON.stringify(good)], runs(3_000))) {
+    try { parseMasterKeys(text); } catch (error) { expect(error).toBeInstanceOf(WeirError); }
+  }
+});

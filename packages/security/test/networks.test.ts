@@ -1,0 +1,141 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { WeirError } from '@weir/contracts/errors';
+import { clientAddress } from '../src/client-address.ts';
+import { canonicalAddress, compileNetworks, everywhere, limitKey, peerAddress } from '../src/networks.ts';
+import { mutations } from './mutations.ts';
+import { runs } from './runs.ts';
+
+/** The obvious model: an address is a number of 32 or 128 bits, a network the numbers that agree in their first bits. */
+type Model = { bits: 32 | 128; value: bigint };
+const valueOf4 = (text: string): bigint => text.split('.').reduce((value, octet) => (value << 8n) | BigInt(octet), 0n);
+function modelOf(text: string): Model {
+  if (!text.includes(':')) return { bits: 32, value: valueOf4(text) };
+  const dotted = /(?<=:)[0-9.]+\.[0-9]+$/.exec(text)?.[0];
+  const low = dotted === undefined ? 0n : valueOf4(dotted);
+  const plain = dotted === undefined ? text : text.replace(dotted, `${(low >> 16n).toString(16)}:${(low & 0xffffn).toString(16)}`);
+  const [head = '', tail] = plain.split('::');
+  const left = head === '' ? [] : head.split(':');
+  const right = tail === undefined || tail === '' ? [] : tail.split(':');
+  const groups = [...left, ...Array<string>(8 - left.length - right.length).fill('0'), ...right];
+  const value = groups.reduce((sum, group) => (sum << 16n) | BigInt(`0x${group}`), 0n);
+  return value >> 32n === 0xffffn ? { bits: 32, value: value & 0xffffffffn } : { bits: 128, value };
+}
+const holds = (network: Model, prefix: number, address: Model): boolean =>
+  network.bits === address.bits && network.value >> BigInt(network.bits - prefix) === address.value >> BigInt(network.bits - prefix);
+
+const ipv4 = fc.ipV4();
+/** All spellings: upper case, zeros, mapped, embedded, from few bits so that networks overlap. */
+const ipv6 = fc.oneof(
+  fc.ipV6(),
+  fc.ipV4().map((address) => `::ffff:${address}`),
+  fc.ipV4().map((address) => `0:0:0:0:0:FFFF:${address}`),
+  fc.tuple(fc.constantFrom('2001:db8', '2001:DB8', '2001:0db8'), fc.nat(3), fc.nat(3)).map(([start, a, b]) => `${start}:${a}::${b}`),
+);
+const address = fc.oneof(ipv4, fc.tuple(fc.nat(1), fc.nat(3)).map(([a, b]) => `10.0.${a}.${b}`), ipv6);
+
+test('spellings of one address are one', () => {
+  expect(['::FFFF:1.2.3.4', '0:0:0:0:0:ffff:0102:0304', '1.2.3.4'].map(canonicalAddress)).toEqual(['1.2.3.4', '1.2.3.4', '1.2.3.4']);
+  expect(['2001:DB8:0:0:0:0:0:1', '2001:db8::1', '2001:0db8::0001'].map(canonicalAddress)).toEqual(['2001:db8::1', '2001:db8::1', '2001:db8::1']);
+  for (const bad of ['', '1.2.3', '01.2.3.4', '1.2.3.4 ', '1.2.3.4:80', '[::1]', 'fe80::1%eth0', '::1%', 'localhost', '1'.repeat(100), '::ffff:1.2.3.256', '1.2.3.4\n', '0x7f.0.0.1', '2130706433']) {
+    expect(canonicalAddress(bad), JSON.stringify(bad)).toBeUndefined();
+  }
+  expect(peerAddress('fe80::1%eth0')).toBe('fe80::1');
+  expect(peerAddress('::ffff:127.0.0.1')).toBe('127.0.0.1');
+  expect(peerAddress(undefined)).toBeUndefined();
+});
+
+test('two addresses have the same canonical form exactly when they are the same number', () => {
+  fc.assert(fc.property(address, address, (a, b) => {
+    const [canonicalA = '', canonicalB = ''] = [canonicalAddress(a), canonicalAddress(b)];
+    expect(modelOf(canonicalA)).toEqual(modelOf(a));
+    expect(canonicalAddress(canonicalA)).toBe(canonicalA);
+    expect(canonicalA === canonicalB).toBe(modelOf(a).bits === modelOf(b).bits && modelOf(a).value === modelOf(b).value);
+  }), { numRuns: runs(1_000) });
+});
+
+test('a scope holds what arithmetic says', () => {
+  const cidr = fc.tuple(address, fc.nat(128)).map(([text, bits]) => {
+    const model = modelOf(text);
+    const prefix = Math.min(bits, model.bits);
+    return { text: `${text}/${text.includes(':') && model.bits === 32 ? prefix + 96 : prefix}`, model, prefix };
+  });
+  fc.assert(fc.property(fc.array(cidr, { maxLength: 5 }), fc.array(address, { minLength: 1, maxLength: 5 }), (cidrs, addresses) => {
+    const scope = compileNetworks(cidrs.map(({ text }) => text));
+    for (const text of [...addresses, ...cidrs.map(({ text: own }) => own.replace(/\/.*/, ''))]) {
+      const expected = cidrs.some(({ model, prefix }) => holds(model, prefix, modelOf(text)));
+      expect(scope.contains(canonicalAddress(text) ?? ''), `${text} in ${cidrs.map((each) => each.text).join(' ')}`).toBe(expected);
+    }
+  }), { numRuns: runs(1_000) });
+});
+
+test('edges of scopes: bare addresses, everything of one family, nothing', () => {
+  expect(compileNetworks(['192.0.2.7']).contains('192.0.2.7')).toBe(true);
+  expect(compileNetworks(['192.0.2.7']).contains('192.0.2.8')).toBe(false);
+  expect(compileNetworks(['::/0']).contains('192.0.2.7')).toBe(false);
+  expect(compileNetworks(['0.0.0.0/0']).contains('::1')).toBe(false);
+  expect(compileNetworks(['::ffff:10.0.0.0/104']).contains('10.9.9.9')).toBe(true);
+  expect(compileNetworks([]).contains('127.0.0.1')).toBe(false);
+  expect(everywhere.contains('2001:db8::1')).toBe(true);
+});
+
+test('a bad network is refused by name, without throwing anything else', () => {
+  for (const bad of ['not-a-cidr', '10.0.0.0/33', '10.0.0.0/-1', '10.0.0.0/08', '10.0.0.0/', '10.0.0.0/8/8', '::/129', '::ffff:10.0.0.0/8', '10.0.0/8', 'fe80::1%eth0/64', '', ' 10.0.0.0/8', '10.0.0.0/1e1', '*']) {
+    expect(() => compileNetworks(['10.0.0.0/8', bad]), bad).toThrow(expect.objectContaining({ code: 'request.invalid', facts: { network: bad } }));
+  }
+  expect(() => compileNetworks(Array<string>(1_001).fill('10.0.0.1'))).toThrow(WeirError);
+  for (const text of mutations(['10.0.0.0/8', '2001:db8::/32', '::ffff:1.2.3.4/120'], runs(3_000))) {
+    try { compileNetworks([text]); } catch (error) { expect(error).toBeInstanceOf(WeirError); }
+  }
+});
+
+test('limits count an IPv4 address, and the /64 of an IPv6 address', () => {
+  expect(limitKey('192.0.2.7')).toBe('192.0.2.7');
+  fc.assert(fc.property(ipv6, ipv6, (a, b) => {
+    const [left, right] = [modelOf(a), modelOf(b)];
+    if (left.bits === 32 || right.bits === 32) return;
+    const key = limitKey(canonicalAddress(a) ?? '');
+    expect(key === limitKey(canonicalAddress(b) ?? '')).toBe(left.value >> 64n === right.value >> 64n);
+    expect(modelOf(key.replace('/64', '')).value >> 64n).toBe(left.value >> 64n);
+  }), { numRuns: runs(500) });
+});
+
+const proxies = compileNetworks(['127.0.0.1', '10.0.0.0/8', 'fd00::/8']);
+const trust = { proxies, directUse: 'refused' } as const;
+const refused = expect.objectContaining({ code: 'request.invalid' });
+
+test('forwarded addresses are believed from trusted proxies only, from the right', () => {
+  expect(clientAddress('203.0.113.9', '198.51.100.1', trust)).toBe('203.0.113.9');
+  expect(clientAddress('127.0.0.1', '198.51.100.1', trust)).toBe('198.51.100.1');
+  expect(clientAddress('127.0.0.1', '1.1.1.1, 198.51.100.1,10.0.0.3 , 10.0.0.2', trust)).toBe('198.51.100.1');
+  expect(clientAddress('127.0.0.1', ['spoofed', '198.51.100.1', '10.0.0.3'], trust)).toBe('198.51.100.1');
+  expect(clientAddress('127.0.0.1', '10.0.0.9, 10.0.0.3', trust)).toBe('10.0.0.9');
+  expect(clientAddress('10.1.1.1', '::ffff:127.0.0.1', trust)).toBe('127.0.0.1');
+});
+
+test('ports and brackets are accepted, anything else that is no address refuses the request', () => {
+  const accepted = { '198.51.100.1:4711': '198.51.100.1', '[2001:DB8::1]:443': '2001:db8::1', '[2001:db8::1]': '2001:db8::1', '2001:db8::1': '2001:db8::1', '[::ffff:198.51.100.1]:1': '198.51.100.1' };
+  for (const [hop, address_] of Object.entries(accepted)) expect(clientAddress('127.0.0.1', hop, trust)).toBe(address_);
+  for (const hop of ['', ' ', 'unknown', '_hidden', 'fe80::1%eth0', '198.51.100.1:', '198.51.100.1:99999', '[198.51.100.1]', '[::1', '[::1]x', '1.2.3.4:5:6', '198.51.100.1,', 'localhost', '198.51.100.1;proto=http']) {
+    expect(() => clientAddress('127.0.0.1', hop, trust), JSON.stringify(hop)).toThrow(refused);
+  }
+  expect(() => clientAddress('127.0.0.1', Array(33).fill('10.0.0.1').join(), trust)).toThrow(refused);
+  expect(() => clientAddress('127.0.0.1', `${' '.repeat(2_050)}1.1.1.1`, trust)).toThrow(refused);
+});
+
+test('a trusted peer without the header is itself only where direct use is allowed', () => {
+  expect(() => clientAddress('127.0.0.1', undefined, trust)).toThrow(refused);
+  expect(() => clientAddress('127.0.0.1', [], trust)).toThrow(refused);
+  expect(clientAddress('127.0.0.1', undefined, { proxies, directUse: 'allowed' })).toBe('127.0.0.1');
+  expect(() => clientAddress('127.0.0.1', 'unknown', { proxies, directUse: 'allowed' })).toThrow(refused);
+});
+
+test('the client is the first hop from the right that is not trusted, whatever a stranger put before it', () => {
+  fc.assert(fc.property(fc.array(fc.string({ maxLength: 20 }).map((text) => text.replaceAll(',', ''))), fc.ipV4(), fc.array(fc.constantFrom('10.0.0.1', '127.0.0.1', 'fd00::7')), (spoofed, client, inside) => {
+    if (proxies.contains(client)) return;
+    expect(clientAddress('10.9.9.9', [...spoofed, client, ...inside].slice(-32).join(', '), trust)).toBe(client);
+  }), { numRuns: runs(300) });
+  for (const text of mutations(['198.51.100.1, 10.0.0.1', '[2001:db8::1]:443'], runs(3_000))) {
+    try { expect(canonicalAddress(clientAddress('127.0.0.1', text, trust))).toBeDefined(); } catch (error) { expect(error).toBeInstanceOf(WeirError); }
+  }
+});

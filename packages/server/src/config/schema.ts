@@ -1,0 +1,78 @@
+/** Every setting of `weir.toml`, with its default, its bounds and the sentence that documents it. */
+import { Cidr, RoleName } from '@weir/contracts/identity';
+import { allowlists, permissions } from '@weir/security/roles';
+import { z } from 'zod';
+
+const port = z.int().min(0).max(65_535);
+const seconds = (defaultValue: number, max = 31_536_000) => z.number().min(0).max(max).default(defaultValue);
+const names = z.array(z.string().min(1).max(253)).max(100).default([]);
+const limitNames = ['default', 'signaling', 'streaming', 'upload', 'auth_failures', 'jobs'] as const;
+const RateLimit = z.strictObject({
+  limit: z.int().min(1).max(10_000_000).meta({ description: 'How many in one period' }),
+  period: z.number().min(0.001).max(86_400).meta({ description: 'The period, in seconds' }),
+});
+
+const RoleSection = z.strictObject({
+  inherits: RoleName.optional().meta({ description: 'A role to start from; without it everything not said here is refused' }),
+  ...Object.fromEntries(permissions.map((name) => [name, z.boolean().optional()])) as Record<(typeof permissions)[number], z.ZodOptional<z.ZodBoolean>>,
+  ...Object.fromEntries(allowlists.map((name) => [name, z.array(z.string().max(256)).max(500).optional()])) as Record<(typeof allowlists)[number], z.ZodOptional<z.ZodArray<z.ZodString>>>,
+});
+
+export const Config = z.strictObject({
+  server: z.strictObject({
+    address: z.union([z.ipv4(), z.ipv6()]).default('127.0.0.1').meta({ description: 'The address to listen on. Anything but loopback needs TLS here, or behind_proxy' }),
+    port: port.default(4545).meta({ description: 'The port to listen on; 0 takes a free one' }),
+    tls: z.boolean().default(false).meta({ description: 'Serve HTTPS. Without cert_path and key_path a self-signed certificate is made at the first start' }),
+    cert_path: z.string().max(4_096).optional().meta({ description: 'PEM certificate chain' }),
+    key_path: z.string().max(4_096).optional().meta({ description: 'PEM private key, readable by the server alone (chmod 600)' }),
+    behind_proxy: z.boolean().default(false).meta({ description: 'A reverse proxy ends TLS in front of this server; name it in trusted_proxies' }),
+    trusted_proxies: z.array(Cidr).max(100).default(['127.0.0.1', '::1']).meta({ description: 'Peers whose X-Forwarded-For is believed, read from the right' }),
+    allowed_hosts: names.meta({ description: 'Host names this server answers to, beside loopback names and its own address (against DNS rebinding)' }),
+    public_url: z.url({ protocol: /^https?$/ }).optional().meta({ description: 'The address that links are made with, such as https://media.example.org' }),
+    cors: z.strictObject({
+      allowed_origins: names.meta({ description: 'Other web origins that may call the API, such as https://app.example.org' }),
+    }).prefault({}),
+    max_connections: z.int().min(10).max(1_000_000).default(10_000).meta({ description: 'Open connections at once' }),
+  }).prefault({}),
+  data: z.strictObject({
+    directory: z.string().min(1).max(4_096).optional().meta({ description: 'Where everything is kept; WEIR_DATA and --data win over this' }),
+  }).prefault({}),
+  database: z.strictObject({
+    url: z.string().max(1_000).regex(/^postgres(ql)?:\/\//, 'postgres://…').optional().meta({ description: 'PostgreSQL in place of the built-in database' }),
+  }).prefault({}),
+  keys: z.strictObject({
+    directory: z.string().min(1).max(4_096).optional().meta({ description: 'Where the master key lies: outside the data directory, mode 0700' }),
+  }).prefault({}),
+  permissions: z.strictObject({
+    default_role: RoleName.default('none').meta({ description: 'The role of requests without evidence' }),
+    allow_insecure_no_auth: z.boolean().default(false).meta({ description: 'Accept a non-loopback bind without TLS, or with a default role that may change things' }),
+    max_concurrent_sessions: z.int().min(0).max(100_000).default(10).meta({ description: 'Running pipelines at once' }),
+    max_concurrent_oneshots: z.int().min(0).max(100_000).default(5).meta({ description: 'One-shot pipelines at once' }),
+    roles: z.record(RoleName, RoleSection).default({}).meta({ description: 'Roles of your own' }),
+  }).prefault({}),
+  streaming_security: z.strictObject({
+    token_expiry_seconds: z.int().min(60).max(31_536_000).default(3_600).meta({ description: 'How long a token lasts when nothing else is asked' }),
+    session_expiry_seconds: z.int().min(300).max(31_536_000).default(604_800).meta({ description: 'How long a browser stays signed in' }),
+    rate_limits: z.partialRecord(z.enum(limitNames), RateLimit).default({}).meta({ description: 'Named limits, each { limit, period } in seconds' }),
+    encryption: z.strictObject({
+      enabled: z.boolean().default(true).meta({ description: 'Encrypt new content at rest' }),
+      default_key_bits: z.literal([256]).default(256).meta({ description: '256: Cobblestone-256 (AES-256-GCM)' }),
+    }).prefault({}),
+  }).prefault({}),
+  content: z.strictObject({
+    max_upload_bytes: z.int().min(1).max(2 ** 44).default(2 ** 36).meta({ description: 'The largest upload' }),
+    garbage_grace_seconds: seconds(3_600).meta({ description: 'How long bytes that nothing names are kept' }),
+  }).prefault({}),
+  fleet: z.strictObject({
+    enabled: z.boolean().default(true).meta({ description: 'Accept jobs and workers' }),
+    built_in_worker: z.boolean().default(true).meta({ description: 'Run one worker beside the server' }),
+    slots: z.int().min(1).max(256).default(1).meta({ description: 'Jobs that the built-in worker runs at once' }),
+    max_unfinished_jobs: z.int().min(1).max(1_000_000).default(1_000).meta({ description: 'Unfinished jobs that one principal may have' }),
+    lease_seconds: z.number().min(5).max(600).default(30).meta({ description: 'How long a silent worker keeps a job' }),
+    stall_seconds: z.number().min(5).max(86_400).default(120).meta({ description: 'How long a job may run without progress' }),
+  }).prefault({}),
+  log: z.strictObject({
+    level: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info').meta({ description: 'What is logged' }),
+  }).prefault({}),
+});
+export type Config = z.infer<typeof Config>;

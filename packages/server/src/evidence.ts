@@ -1,0 +1,113 @@
+/** Reads who a request says it comes from, and asks whether that is so. */
+import type { IncomingHttpHeaders } from 'node:http';
+import { WeirError } from '@weir/contracts/errors';
+import { EvidenceRefused, type Identities, type Identity } from '@weir/security/identity';
+import type { GrantRecord } from '@weir/security/principals';
+import { replayKey, type ReplayStore } from '@weir/security/replay';
+import { dffmpegHeaders } from '@weir/security/request-signing/dffmpeg';
+import { readRequestSignature, type ReadSignature, type RequestMessage } from '@weir/security/request-signing/http-message';
+
+export type SignatureClaim = Readonly<{ principal: string; timestamp: string; signature: string }>;
+
+/** Evidence as it came. `signature` needs the digest of the body before it can be judged. */
+export type Evidence = Readonly<{ signature: SignatureClaim | undefined; message: ReadSignature | undefined; bearer: string | undefined; session: string | undefined; grant: string | undefined }>;
+
+export const sessionCookie = (secure: boolean): string => (secure ? '__Host-weir' : 'weir');
+
+/** Headers that are there in part, twice, or in a form that nothing uses, are refused evidence; an absent one is none. */
+export function readEvidence(
+  { method, target, headers }: Readonly<{ method: string; target: string; headers: IncomingHttpHeaders }>,
+  { instance, cookieName, cookieCounts }: Readonly<{ instance: string; cookieName: string; cookieCounts: boolean }>,
+): Evidence {
+  const mark = target.indexOf('?');
+  const query = mark === -1 ? undefined : target.slice(mark + 1);
+  return {
+    signature: readSignature(headers),
+    message: headers['signature-input'] === undefined && headers['signature'] === undefined ? undefined : readMessage({ method, target, headers }, instance),
+    bearer: headers.authorization === undefined ? undefined : readBearer(headers.authorization),
+    session: headers.cookie === undefined || !cookieCounts ? undefined : readCookie(headers.cookie, cookieName),
+    grant: query === undefined ? undefined : readGrant(query),
+  };
+}
+
+function readSignature(headers: IncomingHttpHeaders): SignatureClaim | undefined {
+  const principal = headers[dffmpegHeaders.clientId];
+  const timestamp = headers[dffmpegHeaders.timestamp];
+  const signature = headers[dffmpegHeaders.signature];
+  if (principal === undefined && timestamp === undefined && signature === undefined) return undefined;
+  if (typeof principal !== 'string' || typeof timestamp !== 'string' || typeof signature !== 'string') throw new EvidenceRefused('signature incomplete');
+  return { principal, timestamp, signature };
+}
+
+function readMessage(request: RequestMessage, instance: string): ReadSignature {
+  const read = readRequestSignature(request, instance);
+  if (read === undefined) throw new EvidenceRefused('message signature malformed');
+  return read;
+}
+
+function readBearer(header: string): string {
+  const match = /^Bearer ([A-Za-z0-9._~+/=-]{1,8192})$/i.exec(header);
+  if (match?.[1] === undefined) throw new EvidenceRefused('authorization header');
+  return match[1];
+}
+
+function readCookie(header: string, name: string): string | undefined {
+  if (header.length > 8_192) throw new EvidenceRefused('cookie header');
+  const found = header.split(';').map((pair) => pair.trim()).filter((pair) => pair.startsWith(`${name}=`));
+  if (found.length > 1) throw new EvidenceRefused('two session cookies');
+  return found[0]?.slice(name.length + 1);
+}
+
+function readGrant(query: string): string | undefined {
+  if (!query.includes('grant=')) return undefined;
+  const grants = new URLSearchParams(query).getAll('grant');
+  if (grants.length > 1) throw new EvidenceRefused('two grants');
+  return grants[0];
+}
+
+/** What a `dffmpeg` signature covers, and the raw target that a repetition is recognised by. */
+export type Signed = Readonly<{ method: string; path: string; target: string; bodyDigest: string }>;
+export type Identified = Readonly<{ identity: Identity; grant: GrantRecord | undefined }>;
+
+/**
+ * The identity that all the evidence agrees on. Two kinds that name different principals are refused; two of the same one leave what both
+ * allow. A grant in the URL stands alone for its object, unless it is bound to a principal, who must then show other evidence.
+ */
+export async function identify(
+  identities: Identities, replay: ReplayStore, evidence: Evidence, signed: Signed, address: string,
+): Promise<Identified> {
+  const grant = evidence.grant === undefined ? undefined : await identities.grant(evidence.grant, address);
+  if (grant !== undefined && grant.principal === undefined) return { identity: { ...identities.anonymous, principal: undefined, effective: none }, grant };
+  let identity: Identity | undefined;
+  if (evidence.signature !== undefined) identity = await bySignature(identities, replay, evidence.signature, signed, address);
+  if (evidence.message !== undefined) identity = agree(identity, await byMessage(identities, replay, evidence.message, signed, address));
+  if (evidence.bearer !== undefined) identity = agree(identity, await identities.byBearer(evidence.bearer, address));
+  if (evidence.session !== undefined) identity = agree(identity, await identities.bySession(evidence.session, address));
+  identity ??= identities.anonymous;
+  if (grant !== undefined && grant.principal !== identity.principal) throw new WeirError('policy.refused', 'This link is for somebody else; sign in as the person it was made for.');
+  return { identity, grant };
+}
+const none: ReadonlySet<string> = new Set();
+
+async function bySignature(identities: Identities, replay: ReplayStore, claim: SignatureClaim, signed: Signed, address: string): Promise<Identity> {
+  const { identity, mac, validUntilMs } = await identities.bySignature({ ...claim, ...signed }, address);
+  // Programs may ask the same thing twice within a second, and get the same signature; a change happens once.
+  if (signed.method === 'GET' || signed.method === 'HEAD') return identity;
+  if (!replay.covers(Number(claim.timestamp) * 1_000)) throw new EvidenceRefused('signed before this server began to remember', claim.principal);
+  if (replay.insert(replayKey(claim.principal, mac, signed.target), validUntilMs) === 'repeated') throw new EvidenceRefused('repeated request', claim.principal);
+  return identity;
+}
+
+/** A message signature has a nonce, so each is good once, for reading too. */
+async function byMessage(identities: Identities, replay: ReplayStore, read: ReadSignature, signed: Signed, address: string): Promise<Identity> {
+  const { identity, mac, validUntilMs } = await identities.byMessage(read, address);
+  if (!replay.covers(read.createdSeconds * 1_000)) throw new EvidenceRefused('signed before this server began to remember', read.keyId);
+  if (replay.insert(replayKey(read.keyId, mac, signed.target), validUntilMs) === 'repeated') throw new EvidenceRefused('repeated request', read.keyId);
+  return identity;
+}
+
+function agree(first: Identity | undefined, second: Identity): Identity {
+  if (first === undefined) return second;
+  if (first.principal !== second.principal) throw new EvidenceRefused('evidence names two principals');
+  return { ...second, effective: new Set([...second.effective].filter((permission) => first.effective.has(permission))) };
+}

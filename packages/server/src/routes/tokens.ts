@@ -1,0 +1,59 @@
+/** Tokens: issued narrowed, revoked; what the caller may do; the public keys. */
+import { WeirError } from '@weir/contracts/errors';
+import { Permissions, toInstant, TokenReply, TokenRequest, Ulid } from '@weir/contracts/identity';
+import { issueToken, revokeToken } from '@weir/data/security-stores/tokens';
+import { permissions } from '@weir/security/roles';
+import { publicJwk } from '@weir/security/token-keys';
+import { z } from 'zod';
+import { changeEntry } from '../audit-trail.ts';
+import { route } from '../route.ts';
+
+const JwkSet = z.strictObject({ keys: z.array(z.record(z.string(), z.string())) });
+
+export const routes = [
+  route({
+    method: 'POST', path: '/api/v1/tokens', action: 'token.issue_own', body: TokenRequest, reply: TokenReply, status: 201,
+    resource: () => ({ kind: 'own' }), summary: 'A token for yourself, or (with issue_tokens) for another principal, narrowed as asked',
+  }, async ({ app, admission, principal, body, address, requestId }) => {
+    const { identity } = admission;
+    const forOther = body.principal !== undefined && body.principal !== principal;
+    const admitted = forOther
+      ? await app.gatekeeper.admit({ identity, action: 'token.issue', resource: { kind: 'none' }, address, requestId }) : admission;
+    if (identity.via === 'token' && body.expires_in * 1_000 > identity.expiresAtMs - app.clock()) {
+      throw new WeirError('role.exceeds', 'A token that comes of a token can not outlive it; ask for a shorter expires_in.');
+    }
+    // A caller whose own token is narrow hands on no more than that token carries.
+    const narrowed = body.permissions ?? (body.role === undefined && identity.via === 'token' ? [...identity.effective] : undefined);
+    const issued = await app.data.write(async (tx) => {
+      const token = await issueToken(tx, { issuer: app.tokenAudience, audience: app.tokenAudience, key: app.signing.access.signing, roles: app.roles }, {
+        principal: body.principal ?? principal, issuer: principal, role: body.role, permissions: narrowed, expiresInSeconds: body.expires_in,
+        sessionId: forOther ? undefined : identity.sessionId,
+      }, { now: app.clock(), ceiling: identity.effective });
+      await app.audit.record(tx, changeEntry(admitted, `token:${token.jti}`, requestId, `for ${body.principal ?? principal}`));
+      return token;
+    });
+    return { token: issued.token, jti: issued.jti, principal: body.principal ?? principal, expires_at: toInstant(issued.expiresAtMs) };
+  }),
+
+  route({
+    method: 'DELETE', path: '/api/v1/tokens/:jti', action: 'token.revoke', parameters: z.strictObject({ jti: Ulid }),
+    resource: ({ jti }) => ({ kind: 'object', type: 'token', id: jti }), summary: 'Revoke a token everywhere',
+  }, async ({ app, admission, parameters, requestId }) => {
+    await app.data.write(async (tx) => {
+      await revokeToken(tx, parameters.jti, app.clock());
+      await app.audit.record(tx, changeEntry(admission, `token:${parameters.jti}`, requestId));
+    });
+    await app.gatekeeper.epochs.refresh();
+  }),
+
+  route({
+    method: 'GET', path: '/api/v1/permissions', action: 'permissions.read_own', reply: Permissions, summary: 'Who you are here and what you may do',
+  }, async ({ admission }) => ({
+    principal: admission.identity.authenticated ? (admission.identity.principal ?? null) : null, role: admission.identity.role,
+    permissions: Object.fromEntries(permissions.map((permission) => [permission, admission.identity.effective.has(permission)])),
+  })),
+
+  route({
+    method: 'GET', path: '/.well-known/jwks.json', action: 'health.read', reply: JwkSet, summary: 'Public keys of access tokens (RFC 7517)',
+  }, async ({ app }) => ({ keys: [...app.signing.access.all.values()].flatMap((key) => { const jwk = publicJwk(key); return jwk === undefined ? [] : [{ ...jwk }]; }) })),
+];

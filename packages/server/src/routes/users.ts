@@ -1,0 +1,93 @@
+/** Principals and their keys, for who manages users. */
+import { ListQuery, page, Principal, PrincipalChange, PrincipalCreate, PrincipalCreated, PrincipalId, PrincipalKind, toInstant } from '@weir/contracts/identity';
+import {
+  addHmacKey, addPrincipal, changePrincipal, deletePrincipal, getPrincipal, listPrincipals, principalFacts, type PrincipalRow,
+} from '@weir/data/security-stores/principals';
+import { endEverything } from '@weir/data/security-stores/tokens';
+import { createSignInSecret } from '@weir/data/security-stores/login-sessions';
+import { z } from 'zod';
+import { changeEntry } from '../audit-trail.ts';
+import { route } from '../route.ts';
+
+const ByName = z.strictObject({ name: PrincipalId });
+const RotateKey = z.strictObject({ overlap_seconds: z.int().min(0).max(604_800).default(0) });
+
+export const routes = [
+  route({
+    method: 'GET', path: '/api/v1/principals', action: 'user.list', query: z.strictObject(ListQuery), reply: page(Principal), summary: 'All principals by name',
+  }, async ({ app, query }) => {
+    const rows = await listPrincipals(app.data.read, { after: query.cursor, limit: query.limit });
+    return { items: rows.map(toWire), next_cursor: rows.length === query.limit ? (rows.at(-1)?.id ?? null) : null };
+  }),
+
+  route({
+    method: 'POST', path: '/api/v1/principals', action: 'user.write', body: PrincipalCreate, reply: PrincipalCreated, status: 201,
+    summary: 'A new principal with a key, which is shown this once',
+  }, async ({ app, admission, body, requestId }) => app.data.write(async (tx) => {
+    await addPrincipal(tx, app.roles, { id: body.principal, role: body.role, permissions: body.permissions, networks: body.networks }, app.clock());
+    const key = await addHmacKey(tx, app.keyRing, body.principal, { now: app.clock() });
+    await app.audit.record(tx, changeEntry(admission, `principal:${body.principal}`, requestId, `added with role ${body.role}`));
+    return { principal: body.principal, role: body.role, key };
+  })),
+
+  route({
+    method: 'PATCH', path: '/api/v1/principals/:name', action: 'user.write', parameters: ByName, body: PrincipalChange, reply: Principal,
+    summary: 'Change role, permissions, networks, or disable',
+  }, async ({ app, admission, parameters, body, requestId }) => {
+    const row = await app.data.write(async (tx) => {
+      await changePrincipal(tx, app.roles, parameters.name, body);
+      await app.audit.record(tx, changeEntry(admission, `principal:${parameters.name}`, requestId, Object.keys(body).join(', ')));
+      return getPrincipal(tx, parameters.name);
+    });
+    await app.gatekeeper.epochs.refresh();
+    return toWire(row);
+  }),
+
+  route({
+    method: 'DELETE', path: '/api/v1/principals/:name', action: 'user.write', parameters: ByName, summary: 'Remove a principal, its keys and sessions',
+  }, async ({ app, admission, parameters, requestId }) => {
+    await app.data.write(async (tx) => {
+      await deletePrincipal(tx, app.roles, parameters.name, app.clock());
+      await app.audit.record(tx, changeEntry(admission, `principal:${parameters.name}`, requestId, 'deleted'));
+    });
+    await app.gatekeeper.epochs.refresh();
+  }),
+
+  route({
+    method: 'POST', path: '/api/v1/principals/:name/key', action: 'key.rotate', parameters: ByName, body: RotateKey, reply: PrincipalCreated, status: 201,
+    summary: 'A new key; the old ones end after the overlap',
+  }, async ({ app, admission, parameters, body, requestId }) => {
+    const created = await app.data.write(async (tx) => {
+      const { role } = await getPrincipal(tx, parameters.name);
+      const key = await addHmacKey(tx, app.keyRing, parameters.name, { now: app.clock(), overlapMs: body.overlap_seconds * 1_000 });
+      await app.audit.record(tx, changeEntry(admission, `principal:${parameters.name}`, requestId, 'key rotated'));
+      return { principal: parameters.name, role, key };
+    });
+    await app.gatekeeper.epochs.refresh();
+    return created;
+  }),
+
+  route({
+    method: 'POST', path: '/api/v1/principals/:name/sign-in-link', action: 'user.write', parameters: ByName, reply: z.strictObject({ link: z.string() }), status: 201,
+    summary: 'A one-time sign-in link, good for ten minutes',
+  }, async ({ app, admission, parameters, requestId }) => {
+    const secret = await app.data.write(async (tx) => {
+      await app.audit.record(tx, changeEntry(admission, `principal:${parameters.name}`, requestId, 'sign-in link'));
+      return createSignInSecret(tx, parameters.name, app.clock());
+    });
+    return { link: `${app.publicUrl()}/sign-in#${secret}` };
+  }),
+
+  route({
+    method: 'POST', path: '/api/v1/principals/:name/end-everything', action: 'user.write', parameters: ByName, summary: 'End all tokens and sessions of a principal',
+  }, async ({ app, admission, parameters, requestId }) => {
+    await app.data.write(async (tx) => {
+      await endEverything(tx, parameters.name, app.clock());
+      await app.audit.record(tx, changeEntry(admission, `principal:${parameters.name}`, requestId, 'all tokens and sessions ended'));
+    });
+    await app.gatekeeper.epochs.refresh();
+  }),
+];
+
+const toWire = (row: PrincipalRow): z.input<typeof Principal> =>
+  ({ principal: row.id, kind: PrincipalKind.parse(row.kind), role: row.role, created_at: toInstant(row.created_at), ...principalFacts(row) });

@@ -1,0 +1,31 @@
+/** Server-sent events (WHATWG HTML §9.2): one event per value, a comment every fifteen seconds, an end when the values end. */
+import { once } from 'node:events';
+import type { FastifyReply } from 'fastify';
+
+const heartbeatMs = 15_000;
+
+/** Sends what `values` yields as events named `name`; a reader that does not read holds the generator back, nothing piles up here. */
+export async function sendEvents<T>(reply: FastifyReply, name: string | ((value: T) => string), values: AsyncIterable<T>, signal: AbortSignal): Promise<void> {
+  const response = reply.raw;
+  reply.hijack();
+  response.writeHead(200, { ...plain(reply.getHeaders()), 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
+  response.flushHeaders();
+  const heartbeat = setInterval(() => response.write(':\n\n'), heartbeatMs);
+  let id = 0;
+  try {
+    for await (const value of values) {
+      id += 1;
+      const text = `id: ${id}\nevent: ${typeof name === 'string' ? name : name(value)}\ndata: ${JSON.stringify(value)}\n\n`;
+      if (!response.write(text)) await once(response, 'drain', { signal });
+    }
+    response.end();
+  } catch (error) {
+    response.destroy();
+    if (!signal.aborted) throw error;
+  } finally {
+    clearInterval(heartbeat);
+  }
+}
+
+const plain = (headers: Record<string, unknown>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).flatMap(([name, value]) => (typeof value === 'string' || typeof value === 'number' ? [[name, String(value)]] : [])));

@@ -1,0 +1,27 @@
+/** The one client of the page, and the cache of what it asked. */
+import { MutationCache, QueryCache, QueryClient } from '@tanstack/react-query';
+import type { Permissions } from '@weir/contracts/identity';
+import { createClient } from '@weir/sdk/client';
+import { RemoteError } from '@weir/sdk/remote-error';
+
+export const api = createClient({ baseUrl: location.origin });
+
+const anonymous: Permissions = { principal: null, role: 'none', permissions: {} };
+
+export const queryClient: QueryClient = new QueryClient({
+  queryCache: new QueryCache({ onError: noticeSignedOut }),
+  mutationCache: new MutationCache({ onError: noticeSignedOut }),
+  defaultOptions: {
+    queries: { staleTime: 5_000, retry: (failures, error) => failures < 2 && !(error instanceof RemoteError && error.status < 500) },
+  },
+});
+
+/** A session that ended elsewhere: everything that it had read is forgotten, and the shell shows the way to sign in. */
+function noticeSignedOut(error: unknown): void {
+  if (error instanceof RemoteError && error.status === 401) forgetSession();
+}
+
+export function forgetSession(): void {
+  queryClient.removeQueries({ predicate: (query) => query.queryKey[0] !== 'permissions' });
+  queryClient.setQueryData(['permissions'], anonymous);
+}

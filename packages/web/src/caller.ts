@@ -1,0 +1,13 @@
+/** Who uses the page and what they may do, for everything inside the shell. */
+import type { Permissions } from '@weir/contracts/identity';
+import { createContext, useContext } from 'react';
+
+export const CallerContext = createContext<Permissions>({ principal: null, role: 'none', permissions: {} });
+
+export const useCaller = (): Permissions => useContext(CallerContext);
+
+/** Whether to offer an action; the server decides again when it is done. */
+export function useMay(): (permission: string) => boolean {
+  const { permissions } = useCaller();
+  return (permission) => permissions[permission] === true;
+}

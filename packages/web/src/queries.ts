@@ -1,0 +1,54 @@
+/** What the pages ask of the server, each under one key. */
+import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
+import * as auth from '@weir/sdk/auth';
+import * as grants from '@weir/sdk/grants';
+import * as jobs from '@weir/sdk/jobs';
+import * as library from '@weir/sdk/library';
+import * as policies from '@weir/sdk/policies';
+import * as recipes from '@weir/sdk/recipes';
+import * as status from '@weir/sdk/status';
+import { api } from './api.ts';
+
+const pageSize = 60;
+
+export const permissionsQuery = queryOptions({
+  queryKey: ['permissions'], queryFn: ({ signal }) => auth.permissions(api, { signal }), staleTime: 60_000,
+});
+
+export const statusQuery = queryOptions({
+  queryKey: ['status'], queryFn: ({ signal }) => status.get(api, { signal }), refetchInterval: 20_000,
+});
+
+export const libraryQuery = infiniteQueryOptions({
+  queryKey: ['library'],
+  queryFn: ({ pageParam, signal }) => library.list(api, { cursor: pageParam, limit: pageSize, signal }),
+  initialPageParam: undefined as string | undefined,
+  getNextPageParam: (page) => page.next_cursor ?? undefined,
+});
+
+export const libraryItemQuery = (libraryId: string) => queryOptions({
+  queryKey: ['library-item', libraryId], queryFn: ({ signal }) => library.get(api, libraryId, { signal }),
+});
+
+export const policyQuery = (cid: string) => queryOptions({
+  queryKey: ['policy', cid], queryFn: ({ signal }) => policies.get(api, cid, { signal }),
+});
+
+export const grantsQuery = (cid: string) => queryOptions({
+  queryKey: ['grants', cid], queryFn: ({ signal }) => grants.list(api, { cid, limit: 100, signal }), refetchInterval: 15_000,
+});
+
+export const recipesQuery = queryOptions({
+  queryKey: ['recipes'], queryFn: ({ signal }) => recipes.list(api, { signal }), staleTime: 300_000,
+});
+
+export const jobsQuery = infiniteQueryOptions({
+  queryKey: ['jobs'],
+  queryFn: ({ pageParam, signal }) => jobs.list(api, { cursor: pageParam, limit: pageSize, signal }),
+  initialPageParam: undefined as string | undefined,
+  getNextPageParam: (page) => page.next_cursor ?? undefined,
+});
+
+export const jobQuery = (jobId: string) => queryOptions({
+  queryKey: ['job', jobId], queryFn: ({ signal }) => jobs.get(api, jobId, { signal }),
+});

@@ -1,0 +1,88 @@
+/** Signing in with a one-time link. A page that only fetches the address, such as a link preview, spends nothing. */
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import * as auth from '@weir/sdk/auth';
+import { useEffect, useEffectEvent, useState } from 'react';
+import { api } from '../api.ts';
+import { explain } from '../explain.ts';
+import { ThemeToggle } from '../shell/theme-toggle.tsx';
+import { Button } from '../ui/button.tsx';
+import { CopyBlock } from '../ui/copy.tsx';
+import { Icon } from '../ui/icon.tsx';
+import { Logo } from '../ui/logo.tsx';
+import { takeLinkSecret } from './link-secret.ts';
+
+export function SignInPage() {
+  const [secret, setSecret] = useState(takeLinkSecret);
+  const navigate = useNavigate();
+  const cache = useQueryClient();
+  const signIn = useMutation({
+    mutationFn: (linkSecret: string) => auth.login(api, linkSecret),
+    onSuccess: async () => {
+      await cache.resetQueries();
+      await navigate({ to: '/', replace: true });
+    },
+  });
+  const begin = useEffectEvent(() => {
+    if (secret !== null && signIn.isIdle && document.visibilityState === 'visible') signIn.mutate(secret);
+  });
+  useEffect(() => {
+    document.title = 'Sign in · Weir';
+    begin();
+    // A new link pasted into this tab changes only the fragment, which loads nothing.
+    const takeNew = (): void => {
+      const pasted = takeLinkSecret();
+      if (pasted === null) return;
+      setSecret(pasted);
+      signIn.mutate(pasted);
+    };
+    addEventListener('hashchange', takeNew);
+    return () => removeEventListener('hashchange', takeNew);
+  }, []);    // eslint-disable-line react-hooks/exhaustive-deps
+
+  return (
+    <main className="grid min-h-dvh place-items-center px-4 py-10">
+      <div className="fixed top-3 right-3"><ThemeToggle /></div>
+      <div className="w-full max-w-[26rem]">
+        <div className="mb-7 flex flex-col items-center text-center">
+          <Logo className="mb-4 size-14" />
+          <h1 className="text-2xl font-semibold tracking-tight">Sign in to this Weir</h1>
+          <p className="mt-1 text-sm text-muted">{location.host}</p>
+        </div>
+        <div className="card p-5 sm:p-6">
+          {secret === null || signIn.isError
+            ? <NewLink {...(signIn.isError ? { error: explain(signIn.error) } : {})} />
+            : (
+              <>
+                <p className="mb-4 text-sm text-muted">Your link works once and for ten minutes. This browser stays signed in afterwards.</p>
+                <Button tone="primary" className="w-full" disabled={signIn.isPending || signIn.isSuccess} onClick={() => signIn.mutate(secret)}>
+                  {signIn.isPending || signIn.isSuccess ? 'Signing in…' : 'Sign in to this Weir'}
+                </Button>
+              </>
+            )}
+        </div>
+      </div>
+    </main>
+  );
+}
+
+function NewLink({ error }: Readonly<{ error?: string }>) {
+  return (
+    <>
+      {error !== undefined && (
+        <div role="alert" className="mb-5 flex items-start gap-2.5 rounded-xl bg-danger-soft p-3 text-sm text-danger">
+          <Icon name="warning" className="mt-0.5" />
+          <p>{error}</p>
+        </div>
+      )}
+      <h2 className="text-[0.9375rem] font-semibold">{error === undefined ? 'Open a sign-in link' : 'Get a new link'}</h2>
+      <p className="mt-1 mb-3.5 text-sm text-muted">
+        Weir has no passwords. On the machine that runs it, print a one-time link, and open it in this browser:
+      </p>
+      <CopyBlock text="weir admin user link NAME" label="Command" />
+      <p className="mt-3.5 text-[0.8125rem] text-muted">
+        NAME is you: on a new Weir, <code className="font-mono text-ink">admin</code>. Links last ten minutes. If you do not run this Weir, ask who does.
+      </p>
+    </>
+  );
+}
