@@ -10,9 +10,13 @@ import { blobContext } from './blob-encryption.ts';
 import { openBlob, type BlobStore } from './blob-store.ts';
 import { digestLeaf } from './leaf-digests.ts';
 import { leafCount, leafDigestSize, leafSize } from './unixfs.ts';
+import { workAhead } from './work-ahead.ts';
 
 /** A blob with what verifies it. `size` is that of the content in bytes; `leafDigests` are in the clear. */
 export type Stored = { readonly blob: string; readonly size: number } & ({ readonly dataKey: KeyObject } | { readonly leafDigests: Uint8Array });
+
+/** So many, because one is being hashed while another one is read; each costs a MiB for every reader. */
+const piecesAhead = 2;
 
 /** Reads and verifies the bytes [start, end), which lie in one leaf, into memory of their own. */
 type ReadPart = (start: number, end: number) => Promise<Buffer>;
@@ -47,25 +51,15 @@ export class BlobReader implements AsyncDisposable {
   }
 
   /**
-   * Yields the bytes [start, end) in pieces of at most 1 MiB, each in memory of its own; one piece is read ahead.
+   * Yields the bytes [start, end) in pieces of at most 1 MiB, each in memory of its own; two pieces are read ahead.
    * `content.range` unless 0 <= start <= end <= size; `content.damaged`; the reason of the signal when it aborts.
    */
   async *read(start = 0, end: number = this.size, signal?: AbortSignal): AsyncGenerator<Buffer, void, void> {
     if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0 || start > end || end > this.size) throw new WeirError('content.range');
     signal?.throwIfAborted();
-    let next = this.#ahead(start, end);
-    try {
-      for (let at = start; at < end;) {
-        const [outcome] = await next;
-        signal?.throwIfAborted();
-        if (outcome === undefined) return;
-        if (outcome.status === 'rejected') throw outcome.reason;
-        at += outcome.value.length;
-        next = this.#ahead(at, end);
-        yield outcome.value;
-      }
-    } finally {
-      await next;
+    for await (const piece of workAhead(this.#pieces(start, end), piecesAhead)) {
+      signal?.throwIfAborted();
+      yield piece;
     }
   }
 
@@ -74,11 +68,12 @@ export class BlobReader implements AsyncDisposable {
     await this.#file.close();
   }
 
-  /** Starts on the piece at `start`. Settled, not rejected: a piece that nobody comes back for must not end the process. */
-  #ahead(start: number, end: number): Promise<readonly PromiseSettledResult<Buffer>[]> {
-    if (start >= end) return Promise.resolve([]);
-    const leafEnd = (Math.floor(start / leafSize) + 1) * leafSize;
-    return Promise.allSettled([this.#readPart(start, Math.min(end, leafEnd))]);
+  *#pieces(start: number, end: number): Generator<() => Promise<Buffer>, void> {
+    for (let at = start; at < end;) {
+      const [from, to] = [at, Math.min(end, (Math.floor(at / leafSize) + 1) * leafSize)];
+      yield () => this.#readPart(from, to);
+      at = to;
+    }
   }
 }
 

@@ -20,7 +20,7 @@ const refusedTokens: Readonly<Partial<Record<CST.TokenType, string>>> = {
   alias: 'aliases (*name)', anchor: 'anchors (&name)', tag: 'tags (!name)', 'directive-line': 'directives (%NAME)',
 };
 /** Control characters, which YAML forbids too; some of them are also signals inside the parser. */
-const forbidden = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;
+const forbidden = /[^\P{Cc}\t\n\r\u0085]/u;
 
 /**
  * Parses at most 1 MiB, 64 levels and 10 000 nodes; an empty text is null. A key is always text (`1: x` has the key "1"). Error:

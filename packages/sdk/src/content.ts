@@ -50,9 +50,22 @@ export async function download(client: Client, cid: string, { grant, range, sign
   });
 }
 
-/** Asks whether the content may be used now; throws the refusal when it may not. */
-export const check = (client: Client, cid: string, { grant, signal }: DownloadOptions = {}) =>
-  command(client, { method: 'HEAD', path: path`/api/v1/content/${cid}`, query: { grant }, signal });
+/** Asks whether the content may be used now, without fetching it; throws the refusal when it may not. `size` in bytes, null when not told. */
+export async function check(client: Client, cid: string, { grant, signal }: DownloadOptions = {}): Promise<Readonly<{ contentType: string; size: number | null }>> {
+  const deadline = AbortSignal.timeout(client.timeoutMs);
+  const { headers } = await fetchChecked(client, new URL(url(client, cid, grant)), {
+    method: 'HEAD',
+    signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
+  });
+  const length = headers.get('content-length');
+  return { contentType: headers.get('content-type') ?? 'application/octet-stream', size: length === null ? null : Number(length) };
+}
+
+/** The server's own words for a refusal: unlike `check` it gets a body to read. Resolves when there is no refusal. */
+export async function askWhy(client: Client, cid: string, options: DownloadOptions = {}): Promise<void> {
+  const response = await download(client, cid, { ...options, range: { start: 0, end: 0 } });
+  await response.body?.cancel();
+}
 
 /** Drops the caller's holding; others' holdings of the same bytes stay. */
 export const remove = (client: Client, cid: string, options: CallOptions = {}) =>

@@ -48,6 +48,8 @@ export type App = Readonly<{
   secure: boolean;
   /** The address that links are made with. */
   publicUrl: () => string;
+  /** SHA-256 of the certificate that workers pin, in hex; null without TLS here. */
+  certificateFingerprint: () => string | null;
   /** What is not as safe as it could be, for `doctor` and the web page. */
   warnings: readonly Warning[];
   stopping: AbortSignal;

@@ -35,7 +35,7 @@ export async function serveRoute(app: App, { declaration, handle }: AnyRoute, re
   const { identity, grant } = identified;
 
   const parameters: unknown = declaration.parameters === undefined ? {} : parse(declaration.parameters, request.params, 'address');
-  if (!isContinuation(app, declaration, identified, address, parameters)) {
+  if (declaration.action !== 'health.read' && !isContinuation(app, declaration, identified, address, parameters)) {
     const verdict = app.limits.take(declaration.limit ?? 'default', identity.principal ?? limitKey(address), app.clock());
     reply.headers(rateLimitHeaders(verdict));
     if (!verdict.allowed) throw tooMany(app, identity, facts, verdict);

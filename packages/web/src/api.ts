@@ -1,12 +1,12 @@
 /** The one client of the page, and the cache of what it asked. */
 import { MutationCache, QueryCache, QueryClient } from '@tanstack/react-query';
-import type { Permissions } from '@weir/contracts/identity';
 import { createClient } from '@weir/sdk/client';
 import { RemoteError } from '@weir/sdk/remote-error';
+import type { Caller } from './caller.ts';
 
 export const api = createClient({ baseUrl: location.origin });
 
-const anonymous: Permissions = { principal: null, role: 'none', permissions: {} };
+const anonymous: Caller = { principal: null, role: 'none', permissions: {} };
 
 export const queryClient: QueryClient = new QueryClient({
   queryCache: new QueryCache({ onError: noticeSignedOut }),

@@ -89,7 +89,7 @@ export class Coordinator implements AsyncDisposable {
       const stored = await insertJob(tx, {
         id: newUlid(now), owner, recipe: plan.recipe, class: plan.class, specification: JSON.stringify(specification),
         labels: JSON.stringify(request.labels), priority: request.priority, max_attempts: request.max_attempts,
-        idempotency_key: options.idempotencyKey ?? null, request_digest: digestOf(request),
+        idempotency_key: options.idempotencyKey ?? null, request_digest: options.idempotencyKey === undefined ? null : digestOf(request),
       }, context.maxUnfinishedPerOwner, now);
       await context.record(tx, { action: 'job.submit', principal: owner, job: stored.id, reason: '' });
       return stored;

@@ -15,24 +15,26 @@ export async function sweep(context: Context): Promise<Swept> {
   const now = context.clock();
   const { lease, stall, wall, grace } = context.timings;
   const isSettling = now - context.startedAt < grace;
-  const swept = await context.data.write(async (tx) => {
+  // Each statement stands for itself, so no serializable order is needed, which would collide with every report.
+  const swept = await context.data.writeReadCommitted(async (tx) => {
     const verifications = await takeVerifications(tx, now, now + lease);
     if (isSettling) return { released: [], verifications };
     const released = [...await sweepExpired(tx, now), ...await sweepStalled(tx, now - stall * patience, now - wall * patience, now)];
-    for (const row of released) {
-      const worker = excludedWorkers(row).at(-1);
-      if (worker !== undefined && row.state !== 'canceled') await noteFailure(tx, worker, row.id);
-    }
     return { released, verifications };
   });
   for (const row of swept.released) {
-    await writeLog(context, row.id, row.attempt, [{ stream: 'weir', text: `Taken from ${excludedWorkers(row).at(-1) ?? 'its worker'}, which stopped answering or made no progress.` }]);
-    announce(context, row);
+    const worker = excludedWorkers(row).at(-1);
+    if (worker !== undefined && row.state !== 'canceled') await context.data.write((tx) => noteFailure(tx, worker, row.id));
+    const line = { stream: 'weir', text: `Taken from ${worker ?? 'its worker'}, which stopped answering or made no progress.` } as const;
+    // Who follows the job stops at its end, so the line comes before that; otherwise the state must not come after the next one.
+    if (row.state === 'queued') announce(context, row);
+    await writeLog(context, row.id, row.attempt, [line]);
+    if (row.state !== 'queued') announce(context, row);
   }
   return swept;
 }
 
 export async function collectOrphans(context: Context): Promise<void> {
-  const rows = await context.data.write((tx) => takeOrphans(tx));
+  const rows = await context.data.writeReadCommitted((tx) => takeOrphans(tx));
   await discardAll(context, rows.map(receivedOf));
 }

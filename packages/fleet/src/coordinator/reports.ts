@@ -9,7 +9,7 @@ export type HeldAttempt = Readonly<{ job: string; fence: number; state: string }
 
 /** False when the attempt no longer holds the job. */
 export async function reportStarted(context: Context, attempt: Attempt): Promise<boolean> {
-  const row = await context.data.write((tx) => startAttempt(tx, attempt, context.clock()));
+  const row = await context.data.writeReadCommitted((tx) => startAttempt(tx, attempt, context.clock()));
   if (row === undefined) return (await stateUnder(context, attempt)) === 'running';
   announce(context, row);
   return true;
@@ -22,14 +22,14 @@ export async function reportProgress(context: Context, attempt: Attempt, { progr
 
 export async function reportLog(context: Context, attempt: Attempt, lines: readonly LogText[]): Promise<boolean> {
   const row = await findJob(context.data.read, attempt.job);
-  if (!holds(row, attempt)) return false;
+  if (!isOf(row, attempt) || !heldStates.includes(row.state)) return false;
   await writeLog(context, attempt.job, row.attempt, lines);
   return true;
 }
 
 /** running → verifying. `verify`: this call made the change, so the caller verifies; `known`: an earlier report did. */
 export async function reportDelivered(context: Context, attempt: Attempt): Promise<{ kind: 'verify'; row: JobRow } | { kind: 'known' } | { kind: 'lost' }> {
-  const row = await context.data.write((tx) => beginVerification(tx, attempt, context.clock() + context.timings.lease));
+  const row = await context.data.writeReadCommitted((tx) => beginVerification(tx, attempt, context.clock() + context.timings.lease));
   if (row !== undefined) {
     announce(context, row);
     return { kind: 'verify', row };
@@ -44,20 +44,20 @@ export async function reportDelivered(context: Context, attempt: Attempt): Promi
  */
 const ownFaults = new Set<string>(['internal', 'system.missing', 'storage.full']);
 
-/** Ends the attempt; `message` is for the submitter. */
+/** Ends the attempt; `message` is for the submitter. Undefined when the attempt no longer held the job. */
 export async function reportFailed(context: Context, attempt: Attempt, failure: Pick<Said<'failed'>, 'code' | 'message' | 'retryable'>, tail: readonly LogText[] = []): Promise<JobRow | undefined> {
-  const { row, quarantined } = await context.data.write(async (tx) => {
+  const before = await findJob(context.data.read, attempt.job);
+  if (!isOf(before, attempt) || ![...heldStates, 'verifying'].includes(before.state)) return undefined;
+  // Before the change, so that whoever follows the job has read why it ended when it ends.
+  await writeLog(context, attempt.job, before.attempt, [...tail, { stream: 'weir', text: `Attempt on ${attempt.worker} ended: ${failure.message}`.slice(0, 2_000) }]);
+  const row = await context.data.write(async (tx) => {
     const now = context.clock();
-    const isStopping = failure.code === workerStopping;
-    const ended = isStopping ? await interruptAttempt(tx, attempt, now) : await failAttempt(tx, attempt, failure, now);
-    const counts = ended !== undefined && ended.state !== 'canceled' && ownFaults.has(failure.code);
-    return { row: ended, quarantined: counts ? await noteFailure(tx, attempt.worker, attempt.job) : false };
+    if (failure.code === workerStopping) return await interruptAttempt(tx, attempt, now);
+    const ended = await failAttempt(tx, attempt, failure, now);
+    if (ended !== undefined && ended.state !== 'canceled' && ownFaults.has(failure.code)) await noteFailure(tx, attempt.worker, attempt.job);
+    return ended;
   });
-  if (row === undefined) return undefined;
-  const lines: LogText[] = [...tail, { stream: 'weir', text: `Attempt on ${attempt.worker} ended: ${failure.message}`.slice(0, 2_000) }];
-  if (quarantined) lines.push({ stream: 'weir', text: `${attempt.worker} failed several jobs in a row and gets no more work.` });
-  await writeLog(context, attempt.job, row.attempt, lines);
-  announce(context, row);
+  if (row !== undefined) announce(context, row);
   return row;
 }
 
@@ -77,11 +77,13 @@ export async function reportRenewed(context: Context, worker: string, attempts: 
   return held.map(({ id, fence, state }) => ({ job: id, fence, state }));
 }
 
-function holds(row: JobRow | undefined, attempt: Attempt): row is JobRow {
-  return row !== undefined && row.fence === attempt.fence && row.worker === attempt.worker && ['assigned', 'running', 'canceling'].includes(row.state);
+const heldStates: readonly string[] = ['assigned', 'running', 'canceling'];
+
+function isOf(row: JobRow | undefined, attempt: Attempt): row is JobRow {
+  return row !== undefined && row.fence === attempt.fence && row.worker === attempt.worker;
 }
 
 async function stateUnder(context: Context, attempt: Attempt): Promise<string | undefined> {
   const row = await findJob(context.data.read, attempt.job);
-  return row !== undefined && row.fence === attempt.fence && row.worker === attempt.worker ? row.state : undefined;
+  return isOf(row, attempt) ? row.state : undefined;
 }

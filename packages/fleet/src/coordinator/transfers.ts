@@ -50,7 +50,7 @@ export async function receiveOutput(context: Context, attempt: Attempt, delivery
 }
 
 async function keep(context: Context, attempt: Attempt, name: string, received: Received): Promise<void> {
-  const { fresh } = await context.data.write((tx) => insertOutput(tx, attempt, name, received, context.clock()));
+  const { fresh } = await context.data.writeReadCommitted((tx) => insertOutput(tx, attempt, name, received, context.clock()));
   if (!fresh) await context.content.discard(received);
 }
 

@@ -11,7 +11,7 @@ export const mp4H264 = defineRecipe({
   parameters: z.strictObject({
     height: z.int().min(144).max(2_160).default(720).describe('Lines of the picture; less when the source has less.'),
     crf: z.int().min(15).max(40).default(23).describe('Quality: 15 is the best, 40 the smallest file.'),
-    preset: z.enum(['ultrafast', 'superfast', 'veryfast', 'faster', 'fast', 'medium', 'slow', 'slower']).default('fast').describe('Slower presets make smaller files.'),
+    preset: z.enum(['ultrafast', 'superfast', 'veryfast', 'faster', 'fast', 'medium', 'slow', 'slower']).default('veryfast').describe('Slower presets make smaller files.'),
     audio_bitrate_kbps: z.int().min(48).max(320).default(128).describe('Kilobits per second of the sound.'),
   }),
   plan: (parameters, input) => {

@@ -55,7 +55,8 @@ export async function runAttempt(assignment: Assignment, ports: AttemptPorts, si
 
 async function work(assignment: Assignment, ports: AttemptPorts, directory: string, signal: AbortSignal): Promise<Delivered[]> {
   const outputDirectory = join(directory, 'out');
-  await mkdir(outputDirectory, { recursive: true, mode: 0o700 });
+  await mkdir(directory, { mode: 0o711 });
+  await mkdir(outputDirectory, { mode: 0o700 });
   await using open = new AsyncDisposableStack();
   const meter = new Meter(ports.onProgress);
   const inputs: FileHandle[] = [];

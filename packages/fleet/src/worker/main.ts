@@ -3,8 +3,11 @@ import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock, type Clock } from '@weir/contracts/clock';
 import { WeirError } from '@weir/contracts/errors';
-import { workerStopping } from '@weir/contracts/workers';
-import type { Assignment, AttemptFailure, AttemptName, Capabilities, CoordinatorMessage, JobClass, LogText, WorkerMessage } from '@weir/contracts/workers';
+import type { Progress } from '@weir/contracts/jobs';
+import {
+  workerStopping, type Assignment, type AttemptFailure, type AttemptName, type Capabilities, type CoordinatorMessage, type JobClass, type LogText,
+  type WorkerMessage,
+} from '@weir/contracts/workers';
 import { openAssignment, type AssignmentKey } from '../assignment.ts';
 import { canceled, runAttempt, type MediaRunner } from './attempt.ts';
 import { connectPath, WorkerConnection } from './connection.ts';
@@ -13,7 +16,7 @@ import { openServerLink, type ServerAddress, type ServerLink } from './server-li
 
 export const workerVersion = '0.1.0';
 
-/** `scratch` is a folder of this worker alone: created 0700 and emptied at the start. `onEvent` gets lines for the operator. */
+/** `scratch` is a folder of this worker alone: created for it and emptied at the start; nobody else can list it. `onEvent` gets lines for the operator. */
 export type WorkerOptions = ServerAddress & Readonly<{
   name: string; credentials: WorkerCredentials; slots: number; labels?: Readonly<Record<string, string>>; classes?: readonly JobClass[];
   scratch: string; capabilities: Capabilities; run: MediaRunner; onEvent?: (line: string) => void; clock?: Clock;
@@ -23,11 +26,11 @@ export type WorkerOptions = ServerAddress & Readonly<{
 export type WorkerSignals = Readonly<{ drain: AbortSignal; stop: AbortSignal }>;
 
 const renewMs = 1_000;
-const logFlushMs = 250;
+/** Log lines and the latest progress leave together, this often. */
+const flushMs = 250;
 const logLinesPerFrame = 100;
 const logLinesWaiting = 1_000;
 const tailLines = 30;
-const progressMs = 500;
 const rememberedFences = 10_000;
 /** Time for the last reports of given up attempts to leave. */
 const farewellMs = 2_000;
@@ -41,15 +44,17 @@ export async function runWorker(options: WorkerOptions, signals: WorkerSignals):
 }
 
 async function emptyScratch(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await chmod(folder, 0o700);
+  // As root, media programs run as another user, who must be able to enter (not list) the folders above their own.
+  const mode = process.geteuid?.() === 0 ? 0o711 : 0o700;
+  await mkdir(folder, { recursive: true, mode });
+  await chmod(folder, mode);
   for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true, force: true });
 }
 
 /** `report` is set when the attempt has ended and the coordinator has not yet said that it knows. */
 type Running = {
   readonly name: AttemptName; readonly abort: AbortController; done: Promise<void>; report: WorkerMessage | undefined;
-  readonly log: LogText[]; progressAt: number;
+  readonly log: LogText[]; progress: Readonly<{ progress: Progress; moved: number }> | undefined;
 };
 
 class RunningWorker {
@@ -78,7 +83,7 @@ class RunningWorker {
 
   async run({ drain, stop }: WorkerSignals): Promise<void> {
     const renewal = setInterval(() => this.#renew(), renewMs);
-    const flushing = setInterval(() => this.#flushLogs(), logFlushMs);
+    const flushing = setInterval(() => this.#flush(), flushMs);
     const draining = (): void => this.#drain();
     const stopping = (): void => void this.#stop();
     drain.addEventListener('abort', draining, { once: true });
@@ -132,10 +137,14 @@ class RunningWorker {
     if (assignment.fence <= (this.#fences.get(assignment.job_id) ?? 0)) return this.#tell(`An old assignment of job ${assignment.job_id} was refused.`);
     this.#remember(assignment);
     const { job_id, fence } = assignment;
-    if (this.#draining || this.#running.has(job_id) || this.#running.size >= this.#options.slots) {
-      this.#connection.send({ type: 'failed', job_id, fence, code: 'request.conflict', message: 'The worker has no free slot.', retryable: true, log_tail: [] });
-      return;
-    }
+    const refuse = (code: string, message: string): void => {
+      this.#connection.send({ type: 'failed', job_id, fence, code, message, retryable: true, log_tail: [] });
+    };
+    if (this.#draining) return refuse(workerStopping, 'The worker is stopping.');
+    // A newer attempt of a job means that the coordinator is done with the older one, whatever it has said yet.
+    this.#forget(this.#running.get(job_id));
+    const busy = [...this.#running.values()].filter(({ report }) => report === undefined).length;
+    if (busy >= this.#options.slots) return refuse('request.conflict', 'The worker has no free slot.');
     this.#begin(assignment);
   }
 
@@ -149,7 +158,7 @@ class RunningWorker {
   #begin(assignment: Assignment): void {
     const running: Running = {
       name: { job_id: assignment.job_id, fence: assignment.fence }, abort: new AbortController(), done: Promise.resolve(), report: undefined,
-      log: [], progressAt: 0,
+      log: [], progress: undefined,
     };
     this.#running.set(assignment.job_id, running);
     this.#connection.send({ type: 'started', ...running.name });
@@ -160,15 +169,10 @@ class RunningWorker {
     const outcome = await runAttempt(assignment, {
       link: this.#link, scratch: this.#options.scratch, run: this.#options.run,
       onLog: (line) => this.#log(running, line),
-      onProgress: (progress, moved) => {
-        const now = this.#clock();
-        if (now - running.progressAt < progressMs && progress.percent < 100) return;
-        running.progressAt = now;
-        this.#connection.send({ type: 'progress', ...running.name, progress, moved });
-      },
+      onProgress: (progress, moved) => { running.progress = { progress, moved }; },
     }, running.abort.signal);
     if (this.#running.get(running.name.job_id) !== running) return;
-    this.#flushLogs();
+    this.#flush();
     running.report = outcome.kind === 'delivered'
       ? { type: 'delivered', ...running.name, outputs: outcome.outputs.map((output) => ({ ...output })) }
       : { type: 'failed', ...running.name, ...this.#reasonOf(outcome.failure), log_tail: running.log.slice(-tailLines) };
@@ -185,9 +189,11 @@ class RunningWorker {
     if (running.log.length > logLinesWaiting) running.log.shift();
   }
 
-  #flushLogs(): void {
-    for (const { name, log } of this.#running.values()) {
+  #flush(): void {
+    for (const running of this.#running.values()) {
+      const { name, log, progress } = running;
       while (log.length > 0 && this.#connection.send({ type: 'log', ...name, lines: log.slice(0, logLinesPerFrame) })) log.splice(0, logLinesPerFrame);
+      if (progress !== undefined && this.#connection.send({ type: 'progress', ...name, ...progress })) running.progress = undefined;
     }
   }
 
@@ -223,6 +229,7 @@ class RunningWorker {
   async #stop(): Promise<void> {
     this.#draining = true;
     this.#stopping = true;
+    this.#connection.send({ type: 'drain' });
     const attempts = [...this.#running.values()];
     for (const { abort } of attempts) abort.abort();
     const farewell = setTimeout(() => this.#ended.abort(), farewellMs);

@@ -1,6 +1,6 @@
 /** A coordinator behind a small HTTP server on loopback, with a real content store and database, for tests that talk to it as workers do. */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { chmod, mkdir } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -35,11 +35,13 @@ export const quick: Partial<Timings> = { lease: 1_500, tick: 100, stall: 20_000,
 /** Publishes what came, without looking at it: for tests of the way, not of media. */
 export const unexamined: VerifyOutputs = async ({ outputs }) => outputs.map(({ name, received }) => ({ name, received, contentType: 'application/octet-stream', probe: null }));
 
-export type FleetOptions = Readonly<{ timings?: Partial<Timings>; verify?: VerifyOutputs | ((parts: { data: Data; content: ContentStore; scratch: string }) => VerifyOutputs); tls?: { key: string; cert: string }; authorize?: (owner: string, holding: string) => boolean }>;
+export type FleetOptions = Readonly<{ timings?: Partial<Timings>; verify?: (parts: { data: Data; content: ContentStore; scratch: string }) => VerifyOutputs; tls?: { key: string; cert: string }; authorize?: (owner: string, holding: string) => boolean }>;
 
 export async function startFleet(data: Data, options: FleetOptions = {}) {
   const cleanup = new AsyncDisposableStack();
   const folder = cleanup.use(await temporaryFolder());
+  // As root, media programs run as nobody, who must reach the outputs below.
+  await chmod(folder.path, 0o711);
   const scratch = folder.join('jobs');
   await mkdir(scratch, { mode: 0o700 });
   const content = new ContentStore(await openBlobStore(folder.path), new KeyRing(keys()), { encrypt: true });
@@ -49,12 +51,11 @@ export async function startFleet(data: Data, options: FleetOptions = {}) {
   const instanceSigner: AssignmentKey = { algorithm: 'EdDSA', key: key.private };
   const errors: unknown[] = [];
   const hmacKeys = new Map<string, Secret>();
-  const verify = options.verify ?? unexamined;
   const coordinatorOptions: CoordinatorOptions = {
     data, content, directory: folder.path, instance, timings: { ...quick, ...options.timings },
     authorizeInput: async (owner, holding) => options.authorize?.(owner, holding) ?? true,
     signGrant: jobGrantSigner('weir', instance, key), onError: (error) => errors.push(error),
-    verifyOutputs: verify.length === 1 ? (verify as (parts: object) => VerifyOutputs)({ data, content, scratch }) : verify as VerifyOutputs,
+    verifyOutputs: options.verify?.({ data, content, scratch }) ?? unexamined,
   };
   const state = { coordinator: new Coordinator(coordinatorOptions), puts: 0, breakInputAfter: 0 };
   state.coordinator.start();

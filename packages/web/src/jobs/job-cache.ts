@@ -4,7 +4,7 @@ import { terminalStates, type Job } from '@weir/contracts/jobs';
 import { queryClient } from '../api.ts';
 import { jobQuery, jobsQuery } from '../queries.ts';
 
-type Pages = InfiniteData<{ items: Job[]; next_cursor: string | null }, string | undefined>;
+type Pages = InfiniteData<{ items: Job[]; next_cursor: string | null }>;
 
 export function rememberJob(job: Job): void {
   const before = queryClient.getQueryData(jobQuery(job.job_id).queryKey) ?? inList(job.job_id);

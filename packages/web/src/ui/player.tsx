@@ -1,6 +1,6 @@
 /** Shows a content in the page: plays it, shows it, or offers it for download. */
 import * as content from '@weir/sdk/content';
-import { useEffect, useState } from 'react';
+import { useCallback, useEffect, useState } from 'react';
 import { api } from '../api.ts';
 import { explain } from '../explain.ts';
 import { kindIcon, mediaKind } from '../media-kind.ts';
@@ -14,10 +14,20 @@ export function Player({ cid, contentType, title, grant, autoPlay = false }: Pla
   const address = content.url(api, cid, grant);
   const kind = mediaKind(contentType);
   useEffect(() => setProblem(null), [address]);
+  // An element that leaves the page keeps its connection until it is told to let go.
+  const attach = useCallback((media: HTMLMediaElement | null) => {
+    if (media === null) return undefined;
+    media.src = address;
+    return () => {
+      media.pause();
+      media.removeAttribute('src');
+      media.load();
+    };
+  }, [address]);
 
   // A media element does not tell why it stopped; the server does when it is asked.
   const askWhy = (): void => {
-    content.check(api, cid, { grant }).then(
+    content.askWhy(api, cid, { grant }).then(
       () => setProblem('This browser cannot play this format. Download it, or make an MP4 of it.'),
       (error: unknown) => setProblem(explain(error)),
     );
@@ -36,7 +46,7 @@ export function Player({ cid, contentType, title, grant, autoPlay = false }: Pla
   if (kind === 'video') {
     return (
       <video
-        key={address} src={address} aria-label={title} controls playsInline autoPlay={autoPlay} preload="metadata" onError={askWhy}
+        key={address} ref={attach} aria-label={title} controls playsInline autoPlay={autoPlay} preload="metadata" onError={askWhy}
         className="aspect-video w-full rounded-2xl bg-black object-contain"
       />
     );
@@ -45,7 +55,7 @@ export function Player({ cid, contentType, title, grant, autoPlay = false }: Pla
     return (
       <div className="flex flex-col items-center gap-6 rounded-2xl border border-line bg-sunken px-4 pt-10 pb-5">
         <Icon name="audio" className="size-14 text-accent" />
-        <audio key={address} src={address} aria-label={title} controls autoPlay={autoPlay} preload="metadata" onError={askWhy} className="w-full" />
+        <audio key={address} ref={attach} aria-label={title} controls autoPlay={autoPlay} preload="metadata" onError={askWhy} className="w-full" />
       </div>
     );
   }

@@ -1,0 +1,206 @@
+/** Starts a server from its configuration, and stops it: the one place where everything is put together. */
+import { mkdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { openBlobStore } from '@weir/content/blob-store';
+import { ContentStore } from '@weir/content/store';
+import { WeirError } from '@weir/contracts/errors';
+import { openDataDirectory } from '@weir/data/data-directory';
+import { epochsSince } from '@weir/data/epochs';
+import { Viewers } from '@weir/delivery/viewers';
+import { Epochs } from '@weir/security/epochs';
+import { Gatekeeper } from '@weir/security/gatekeeper';
+import { compileHosts } from '@weir/security/hosts';
+import { Identities } from '@weir/security/identity';
+import { compileNetworks } from '@weir/security/networks';
+import { compileOrigins, type OriginRules } from '@weir/security/origins';
+import { defaultRateLimits, RateLimits } from '@weir/security/rate-limits';
+import { Redactor } from '@weir/security/redaction';
+import type { App, Warning } from './app.ts';
+import { AuditTrail } from './audit-trail.ts';
+import { checkBind } from './bind-gate.ts';
+import { startBuiltInWorker } from './built-in-worker.ts';
+import type { Config } from './config/schema.ts';
+import { openFleet } from './fleet.ts';
+import { prepareFirstStart } from './first-start.ts';
+import { sweepGarbage } from './garbage.ts';
+import { buildHttpServer } from './http-server.ts';
+import { identitiesOf, openInstance, type Instance } from './instance.ts';
+import { openLog } from './log.ts';
+import { objectStore, type StoredHolding } from './object-store.ts';
+import { dataDirectory, keyDirectory } from './places.ts';
+import { openReplayMemory } from './replay-memory.ts';
+import { openTls, type ServerTls } from './tls.ts';
+import { version } from './version.ts';
+import { serveWebPage } from './web-page.ts';
+import { acceptSockets } from './worker-socket.ts';
+
+export type ServeOptions = Readonly<{
+  config: Config; dataFlag?: string | undefined; environment: Readonly<Record<string, string | undefined>>; builtInWorker: boolean;
+}>;
+
+export type RunningServer = AsyncDisposable & Readonly<{
+  app: App;
+  url: string;
+  instanceId: string;
+  dataPath: string;
+  /** One-time, ten minutes; made at each start for the first admin. */
+  signInLink: string | undefined;
+  warnings: readonly Warning[];
+  fleetProblem: string | undefined;
+  /** SHA-256 of the certificate, in hex; undefined without TLS. */
+  fingerprint: string | undefined;
+  /** Ingest and transcode of the bundled clip of a new instance; settled when that has been tried. */
+  firstClip: Promise<void>;
+}>;
+
+const webFolder = fileURLToPath(new URL('../../web/dist', import.meta.url));
+const garbageEveryMs = 600_000;
+
+/** Errors: `config.invalid`, `data.locked`, `data.newer`, `keys.lost`, `keys.wrong`, `server.port_used`, `file.permissions`. */
+export async function serve({ config, dataFlag, environment, builtInWorker }: ServeOptions): Promise<RunningServer> {
+  await using starting = new AsyncDisposableStack();
+  const dataPath = dataDirectory(config, dataFlag, environment);
+  await mkdir(dataPath, { recursive: true, mode: 0o700 });
+  const directory = starting.use(await openDataDirectory(dataPath));
+  const instance = starting.use(await openInstance({ config, dataFlag, environment, create: true }));
+  const warnings = checkBind(config, instance.roles);
+  const redactor = new Redactor();
+  const log = openLog(config.log.level, redactor);
+  const tls = await openTls(config, keyDirectory(config, environment), instance.id);
+
+  const stopping = new AbortController();
+  starting.defer(() => stopping.abort(new WeirError('server.stopping')));
+  const epochs = new Epochs({ since: (sequence) => epochsSince(instance.data.read, sequence) }, instance.clock);
+  const audit = starting.use(new AuditTrail(instance.data, instance.auditSigner, instance.clock, log));
+  const gatekeeper = gatekeeperOf(instance, epochs, audit, () => viewers);
+  const viewers: Viewers<StoredHolding> = new Viewers(gatekeeper);
+  const content = new ContentStore(await openBlobStore(directory.path), instance.keyRing, { encrypt: config.streaming_security.encryption.enabled });
+  const place = new ListeningPlace(config, instance.id, tls);
+
+  const fleet = await openFleet({ instance, content, gatekeeper, audit, log, directory });
+  const app: App = {
+    version, config, clock: instance.clock, log, data: instance.data, dataPath: directory.path, instanceId: instance.id, tokenAudience: instance.tokenAudience,
+    keyRing: instance.keyRing, signing: instance.signing, roles: instance.roles, gatekeeper, viewers, content, coordinator: fleet.coordinator,
+    fleetProblem: fleet.problem, audit, limits: limitsOf(config), replay: await openReplayMemory(instance.data, instance.clock, log),
+    hosts: compileHosts(place.hosts()), ownOrigins: place.origins, allowedOrigins: compileOrigins(config.server.cors.allowed_origins),
+    proxies: { proxies: compileNetworks(config.server.trusted_proxies), directUse: config.server.behind_proxy ? 'refused' : 'allowed' },
+    secure: tls !== undefined || config.server.behind_proxy, publicUrl: () => place.url, certificateFingerprint: () => tls?.fingerprint ?? null,
+    warnings: [...warnings, ...fleet.warnings], stopping: stopping.signal,
+  };
+  if (fleet.coordinator !== undefined) starting.use(fleet.coordinator);
+
+  await epochs.start((error) => {
+    log.error({ err: error }, 'the store of rights can not be read; every stream is ended');
+    viewers.endAll('rights unreadable');
+  });
+  starting.defer(() => epochs.stop());
+  audit.start(gatekeeper.refusals);
+  const server = buildHttpServer(app, tls);
+  await serveWebPage(server, app, webFolder);
+  const stopSockets = acceptSockets(server.server, app);
+  starting.defer(async () => {
+    // New requests are refused, running ones are cut: nothing waits for a slow reader.
+    stopping.abort(new WeirError('server.stopping'));
+    viewers.stop();
+    stopSockets();
+    const closed = server.close();
+    server.server.closeAllConnections();
+    await closed;
+  });
+  place.bound(await listen(server, config));
+  await directory.announce(place.url);
+  fleet.coordinator?.start();
+  const garbage = setInterval(() => { sweepGarbage(app).catch((error: unknown) => { log.error({ err: error }, 'garbage was not collected'); }); }, garbageEveryMs);
+  starting.defer(() => clearInterval(garbage));
+
+  const signInLink = await prepareFirstStart(app);
+  if (builtInWorker && fleet.coordinator !== undefined) starting.use(await startBuiltInWorker(app, tls, directory.jobs));
+  const firstClip = instance.isNew ? (await import('./first-clip.ts')).addFirstClip(app) : Promise.resolve();
+  const running = starting.move();
+  return {
+    app, url: place.url, instanceId: instance.id, dataPath: directory.path, signInLink, warnings: app.warnings, fleetProblem: fleet.problem,
+    fingerprint: tls?.fingerprint, firstClip, [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+function gatekeeperOf(instance: Instance, epochs: Epochs, audit: AuditTrail, viewers: () => Viewers<StoredHolding>): Gatekeeper<StoredHolding> {
+  const { signing, tokenAudience, clock, config, roles } = instance;
+  const identities = new Identities({
+    store: identitiesOf(instance), roles, defaultRole: config.permissions.default_role, epochs, clock,
+    tokens: { issuer: tokenAudience, audience: tokenAudience, keys: { access: signing.access.all, grant: signing.grant.all, job: signing.job.all } },
+  });
+  return new Gatekeeper({
+    identities, epochs, objects: objectStore(instance.data.read, clock), clock, auditWorks: () => audit.works,
+    openings: (key, holding, client) => viewers().openings(key, holding, client),
+  });
+}
+
+function limitsOf(config: Config): RateLimits {
+  const chosen = Object.entries(config.streaming_security.rate_limits).map(([name, { limit, period }]) => [name, { limit, periodSeconds: period }] as const);
+  return new RateLimits({ ...defaultRateLimits, ...Object.fromEntries(chosen) });
+}
+
+async function listen(server: ReturnType<typeof buildHttpServer>, config: Config): Promise<number> {
+  const { address, port } = config.server;
+  try {
+    await server.listen({ host: address, port });
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    if (code === 'EADDRINUSE') throw new WeirError('server.port_used', `Port ${port} on ${address} is in use. Choose another with --port, or stop what uses it.`, { cause });
+    if (code === 'EADDRNOTAVAIL') throw new WeirError('config.invalid', `This machine has no address ${address}; see [server] address.`, { cause });
+    if (code === 'EACCES') throw new WeirError('config.invalid', `Port ${port} needs privileges that Weir gives up; choose one above 1023.`, { cause });
+    throw cause;
+  }
+  const bound = server.server.address();
+  return typeof bound === 'object' && bound !== null ? bound.port : port;
+}
+
+/** Where the server is reached: known in full only once it listens. */
+class ListeningPlace {
+  readonly #config: Config;
+  readonly #instanceId: string;
+  readonly #scheme: 'http' | 'https';
+  #port: number;
+  #origins: OriginRules = { allows: () => false };
+  /** Origins of our own pages. */
+  readonly origins: OriginRules = { allows: (origin) => this.#origins.allows(origin) };
+
+  constructor(config: Config, instanceId: string, tls: ServerTls | undefined) {
+    this.#config = config;
+    this.#instanceId = instanceId;
+    this.#scheme = tls === undefined ? 'http' : 'https';
+    this.#port = config.server.port;
+  }
+
+  bound(port: number): void {
+    this.#port = port;
+    const { public_url: publicUrl, allowed_hosts: hosts } = this.#config.server;
+    const local = this.#localNames().map((name) => `${this.#scheme}://${name}:${port}`);
+    this.#origins = compileOrigins([
+      ...local.map((origin) => new URL(origin).origin), ...(publicUrl === undefined ? [] : [new URL(publicUrl).origin]),
+      ...hosts.flatMap((host) => [`https://${host}`, ...(this.#scheme === 'https' ? [`https://${host}:${port}`] : [])]),
+    ]);
+  }
+
+  /** Names of this machine for itself, and the address that it listens on. */
+  #localNames(): string[] {
+    const { address } = this.#config.server;
+    const literal = address.includes(':') ? `[${address}]` : address;
+    const any = address === '0.0.0.0' || address === '::';
+    return [...new Set(['127.0.0.1', '[::1]', 'localhost', `${this.#instanceId}.localhost`, ...(any ? [] : [literal])])];
+  }
+
+  hosts(): string[] {
+    const { public_url: publicUrl, allowed_hosts: hosts } = this.#config.server;
+    return [...this.#localNames(), ...hosts, ...(publicUrl === undefined ? [] : [new URL(publicUrl).hostname])];
+  }
+
+  get url(): string {
+    const { public_url: publicUrl, address } = this.#config.server;
+    if (publicUrl !== undefined) return new URL(publicUrl).origin;
+    const any = address === '0.0.0.0' || address === '::';
+    const host = any ? '127.0.0.1' : address.includes(':') ? `[${address}]` : address;
+    return new URL(`${this.#scheme}://${host}:${this.#port}`).origin;
+  }
+}
+

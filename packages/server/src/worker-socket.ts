@@ -1,0 +1,78 @@
+/** The one socket so far: a worker's connection, admitted before the upgrade and ended when its right ends. */
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { newUlid } from '@weir/contracts/clock';
+import { errors, isErrorCode, WeirError, type ErrorCode } from '@weir/contracts/errors';
+import { maxWorkerFrameBytes, type Assignment } from '@weir/contracts/workers';
+import { assignmentKeyOfHmac, assignmentKeyOfPrivate, signAssignment } from '@weir/fleet/assignment';
+import type { PrincipalRecord } from '@weir/security/principals';
+import { rateLimitHeaders } from '@weir/security/rate-limits';
+import { WebSocketServer } from 'ws';
+import type { App } from './app.ts';
+import { fleet } from './routes/jobs.ts';
+import { arrive, evidenceOf, identifyOrCount, RateExceeded } from './serve-route.ts';
+
+const path = '/api/v1/workers/connect';
+
+/** Takes every upgrade request of the server: the worker's is admitted or refused, any other is `route.absent`. */
+export function acceptSockets(server: Server, app: App): () => void {
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: maxWorkerFrameBytes, perMessageDeflate: false, clientTracking: true });
+  const onUpgrade = (incoming: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    socket.on('error', () => socket.destroy());
+    admit(app, incoming).then(
+      ({ worker, address, sign }) => sockets.handleUpgrade(incoming, socket, head, (accepted) => fleet(app).attach(accepted, { worker, address, signAssignment: sign })),
+      (error: unknown) => refuse(app, socket, error),
+    );
+  };
+  server.on('upgrade', onUpgrade);
+  const stopListening = app.gatekeeper.epochs.onMove((subjects) => {
+    for (const subject of subjects) if (subject.startsWith('principal:')) void endIfRefused(app, subject.slice('principal:'.length));
+  });
+  return () => {
+    server.off('upgrade', onUpgrade);
+    stopListening();
+    sockets.close();
+  };
+}
+
+type Admitted = Readonly<{ worker: string; address: string; sign: (assignment: Assignment) => string }>;
+
+async function admit(app: App, incoming: IncomingMessage): Promise<Admitted> {
+  const address = arrive(app, incoming);
+  const facts = { action: 'worker.connect', address, requestId: newUlid() } as const;
+  const { evidence } = evidenceOf(app, incoming);
+  const { identity } = await identifyOrCount(app, evidence, incoming, undefined, facts);
+  if ((incoming.url ?? '').split('?')[0] !== path) throw new WeirError('route.absent');
+  await app.gatekeeper.admit({ ...facts, identity, resource: { kind: 'own' } });
+  const worker = identity.principal ?? '';
+  const verdict = app.limits.take('signaling', worker, app.clock());
+  if (!verdict.allowed) throw new RateExceeded(verdict);
+  fleet(app);
+  const record = await app.gatekeeper.identities.principal(worker);
+  if (record === undefined) throw new WeirError('identity.required');
+  return { worker, address, sign: signerFor(app, record, evidence.signature !== undefined) };
+}
+
+/** A worker with an HMAC key checks assignments with a key derived from it; one that joined has pinned the instance's own key. */
+function signerFor(app: App, record: PrincipalRecord, byHmac: boolean): (assignment: Assignment) => string {
+  const hmac = record.keys.find((key) => key.algorithm === 'hmac-sha256');
+  const { signing } = app.signing.instance;
+  if (byHmac && hmac !== undefined) return (assignment) => signAssignment(assignmentKeyOfHmac(hmac.key), assignment);
+  if (signing.algorithm !== 'EdDSA' || signing.private === undefined) throw new WeirError('internal', 'The instance key can not sign.');
+  const key = assignmentKeyOfPrivate(signing.private);
+  return (assignment) => signAssignment(key, assignment);
+}
+
+/** A worker that was disabled, deleted or lost its role is cut off. */
+async function endIfRefused(app: App, worker: string): Promise<void> {
+  const record = await app.gatekeeper.identities.principal(worker);
+  if (record === undefined || record.disabled || !record.rights.has('run_jobs')) app.coordinator?.disconnect(worker);
+}
+
+function refuse(app: App, socket: Duplex, error: unknown): void {
+  if (!(error instanceof WeirError)) app.log.error({ err: error }, 'a socket was not admitted');
+  const code: ErrorCode = error instanceof WeirError && isErrorCode(error.code) ? error.code : 'internal';
+  const body = JSON.stringify({ error: { code, message: error instanceof WeirError ? error.message : errors.internal.text } });
+  const limits = error instanceof RateExceeded ? Object.entries(rateLimitHeaders(error.verdict)).map(([name, value]) => `${name}: ${value}\r\n`).join('') : '';
+  socket.end(`HTTP/1.1 ${errors[code].status} Refused\r\ncontent-type: application/json\r\n${limits}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
+}
