@@ -16,6 +16,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    chunkSizeWarningLimit: 800,
   },
   server: { proxy: { '/api': 'http://127.0.0.1:4545', '/auth': 'http://127.0.0.1:4545' } },
   preview: { proxy: { '/api': 'http://127.0.0.1:4545', '/auth': 'http://127.0.0.1:4545' } },

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes clip.mp4 with nothing but ffmpeg's own generators: drifting light, a ring and a bar that
 # fill once in twelve seconds, a dot that runs round every three, four soft chords.
-# The same ffmpeg and x264 give the same bytes (one thread, no dates). Usage: make-clip.sh [OUTPUT]
+# The same ffmpeg and x264 give the same bytes (one thread, no dates, no note of the encoder's options in the stream). Usage: make-clip.sh [OUTPUT]
 set -eu
 output=${1:-"$(dirname "$0")/clip.mp4"}
 
@@ -37,4 +37,5 @@ ffmpeg -hide_banner -loglevel error -nostdin -y -filter_threads 1 -filter_comple
   [b][ring]overlay=x=(W-w)/2:y=(H-h)/2-12:shortest=1,fade=t=in:d=0.5,fade=t=out:st=11.5:d=0.5,format=yuv420p[v];
   aevalsrc='$music|$music':s=48000:d=12,aecho=0.8:0.7:60|110:0.28|0.2,lowpass=f=5000,afade=t=in:d=0.4,afade=t=out:st=11:d=1[s]" \
   -map '[v]' -map '[s]' -c:v libx264 -threads 1 -preset slow -crf 22 -g 60 -pix_fmt yuv420p -color_primaries bt709 -color_trc bt709 -colorspace bt709 \
+  -bsf:v filter_units=remove_types=6 \
   -c:a aac -b:a 96k -t 12 -map_metadata -1 -fflags +bitexact -flags:v +bitexact -flags:a +bitexact -movflags +faststart "$output"

@@ -1,10 +1,10 @@
 /** That the jail contains an ffmpeg that obeys an attacker: as the user of the tests, and as an unprivileged one. */
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, realpathSync, statSync, symlinkSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { realpathSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { gradeJail, requireJail } from '../src/jail/grade.ts';
 import { encoderNames, findMediaTools, mediaAbilities, requireTool } from '../src/media-tools.ts';
@@ -29,15 +29,16 @@ const contained = /^(Permission denied|No such file or directory|Operation not p
 /** The only things that a taken-over program can do or learn. */
 const granted: Readonly<Record<string, RegExp>> = { 'read input': /^DONE$/, 'write output': /^DONE$/, environment: /^HOME,LC_ALL(,PWD)?$/ };
 
-test.for(identities.flatMap((uid) => (['bubblewrap', 'landlock'] as const).map((grade) => ({ grade, uid }))))('$grade contains every attack, vetting switched off, as user $uid', { timeout: 180_000 }, async ({ grade, uid }) => {
-  const { perl: answers, leaked, ran } = await canariesOf(grade, uid);
-  expect(leaked).toEqual([]);
-  expect(ran).toBeGreaterThanOrEqual(25);
-  const { processes, user, ...others } = answers;
-  expect(Object.keys(others).length).toBeGreaterThan(40);
-  expect(Object.entries(others).filter(([name, answer]) => !(granted[name] ?? contained).test(answer))).toEqual([]);
-  expect(user).not.toBe('0');
-  if (grade === 'bubblewrap') expect(Number(processes)).toBeLessThanOrEqual(2);
+test.for(['bubblewrap', 'landlock'] as const)('%s contains every attack, vetting switched off, for us and for a user without rights', { timeout: 180_000 }, async (grade) => {
+  for (const { perl: answers, leaked, ran } of await Promise.all(identities.map((uid) => canariesOf(grade, uid)))) {
+    expect(leaked).toEqual([]);
+    expect(ran).toBeGreaterThanOrEqual(25);
+    const { processes, user, ...others } = answers;
+    expect(Object.keys(others).length).toBeGreaterThanOrEqual(40);
+    expect(Object.entries(others).filter(([name, answer]) => !(granted[name] ?? contained).test(answer))).toEqual([]);
+    expect(user).not.toBe('0');
+    if (grade === 'bubblewrap') expect(Number(processes)).toBeLessThanOrEqual(2);
+  }
 });
 
 test('the same attacks work without a jail, so the canaries sing', { timeout: 120_000 }, async () => {
@@ -129,7 +130,6 @@ test('memory, processor time and file size have reasons of their own', { timeout
 test('an input that still has a name is refused', async () => {
   await using directory = await temporaryDirectory();
   makeMedia(`${directory.path}/source.mp4`, 0.2);
-  const { open } = await import('node:fs/promises');
   await using named = await open(`${directory.path}/source.mp4`);
   const list = { args: ['-i', '{in:0}', '-c', 'copy', '{out:a.mp4}'], outputs: ['a.mp4'] };
   await expect(runList(await jailOf('bubblewrap'), directory.path, list, [named])).rejects.toThrow('unlinked regular file');
@@ -142,14 +142,14 @@ test('a private input leaves no name and no plaintext file behind while the job 
   await using scratch = await temporaryDirectory();
   await using input = await privateInput(scratch.path, bytes);
   expect(readdirSync(scratch.path)).toEqual([]);
-  const { result, directory: made } = await runList(await jailOf('bubblewrap'), scratch.path, { args: ['-i', '{in:0}', '-c:v', 'libx264', '-c:a', 'libopus', '-f', 'matroska', '{out:a.mkv}'], outputs: ['a.mkv'] }, [input]);
+  const { result, directory: made } = await runList(await jailOf('bubblewrap'), scratch.path, { args: ['-i', '{in:0}', '-c:v', 'mpeg4', '-c:a', 'libopus', '{out:a.mkv}'], outputs: ['a.mkv'] }, [input]);
   expect(result.reason).toBe('ok');
   const windows = new Set<string>();
   for (let at = 0; at + 32 <= bytes.length; at += 32) windows.add(bytes.toString('latin1', at, at + 32));
   const output = readFileSync(`${made}/a.mkv`);
-  // All-zero and other trivial windows occur in any file; those of compressed media do not.
+  // Windows of few different bytes (zeros, silence) occur in any file; those of compressed media do not.
   const shared = Array.from({ length: output.length - 31 }, (_, at) => output.toString('latin1', at, at + 32)).filter((window) => windows.has(window) && new Set(window).size > 12);
-  expect(shared.filter((window) => !/[\x20-\x7e]{24}/.test(window))).toEqual([]);
+  expect(shared).toEqual([]);
 });
 
 test('what is missing is named with the command that installs it', async () => {
@@ -157,7 +157,6 @@ test('what is missing is named with the command that installs it', async () => {
   expect(await gradeJail({ PATH: empty.path })).toMatchObject({ grade: 'none', reason: 'prlimit is not installed.', advice: 'Install it with: sudo apt-get install util-linux' });
   expect(() => findMediaTools({ PATH: empty.path })).toThrow('ffmpeg is not installed. Install it with: sudo apt-get install ffmpeg');
   expect(() => findMediaTools({ PATH: empty.path, FFMPEG_PATH: `${empty.path}/ffmpeg` })).toThrow('FFMPEG_PATH must name an ffmpeg program');
-  const { symlinkSync } = await import('node:fs');
   symlinkSync(requireTool('prlimit'), `${empty.path}/prlimit`);
   const report = await gradeJail({ PATH: empty.path });
   expect(report).toMatchObject({ reason: 'bubblewrap is not installed.', advice: 'Install it with: sudo apt-get install bubblewrap' });

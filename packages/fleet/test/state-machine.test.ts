@@ -15,8 +15,11 @@ const workers = ['w1', 'w2'];
 
 /** What may happen to a job. `who` counts back among all attempts that ever were, so many reports are late, repeated or of an old fence. */
 const event = fc.record({
-  what: fc.constantFrom('claim', 'claim', 'claim', 'start', 'start', 'output', 'output', 'deliver', 'deliver', 'publish', 'publish', 'fail', 'giveUp', 'stop', 'renew',
-    'cancel', 'retry', 'expire', 'stall', 'abandon', 'takeOver', 'orphans'),
+  what: fc.oneof(
+    // Most of what happens is the way forward, so that many sequences get to its end.
+    { weight: 4, arbitrary: fc.constantFrom('claim', 'start', 'output', 'deliver', 'publish') },
+    { weight: 1, arbitrary: fc.constantFrom('fail', 'giveUp', 'stop', 'renew', 'cancel', 'retry', 'retry', 'retry', 'expire', 'stall', 'abandon', 'takeOver', 'orphans') },
+  ),
   who: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat({ max: 5 }) }), worker: fc.constantFrom(...workers), pass: fc.integer({ min: 1, max: 40_000 }),
 });
 type Event = typeof event extends fc.Arbitrary<infer T> ? T : never;
@@ -97,7 +100,7 @@ function holds(before: JobRow, after: JobRow, what: string, world: World): void 
 test('whatever happens in whatever order, a job is published at most once, by its newest attempt, and an end is final', async () => {
   await using engine = await sqlite();
   for (const worker of workers) await register(engine.data, worker);
-  await fc.assert(fc.asyncProperty(fc.array(event, { minLength: 5, maxLength: 90 }), async (events) => {
+  await fc.assert(fc.asyncProperty(fc.array(event, { minLength: 20, maxLength: 100, size: 'max' }), async (events) => {
     await engine.data.write((tx) => tx.deleteFrom('job').execute());
     const { id } = await insert(engine.data);
     const world: World = { now: 10_000, attempts: [], published: [], discarded: new Set(), received: new Map(), serial: 0 };

@@ -69,9 +69,9 @@ export function screenCommand(screens: readonly Screen[], aside: string, working
   const place = (kept: string, at: string): string => (isFolder.get(kept) === true ? `mkdir -p ${at}` : `mkdir -p "$(dirname ${at})" && : > ${at}`);
   all.forEach((kept, index) => lines.push(place(kept, `"$a/${index}"`), `mount -n --rbind ${word(kept)} "$a/${index}"`));
   for (const { closed } of screens) lines.push(`mount -n -t tmpfs -o mode=0755,size=1m,nosuid,nodev,noexec weir ${word(closed)}`);
-  lines.push('umask 022');
+  lines.push('u=$(umask)', 'umask 022');
   all.forEach((kept, index) => lines.push(place(kept, word(kept)), `mount -n --move "$a/${index}" ${word(kept)}`));
   for (const { closed } of screens) lines.push(`mount -n -o remount,ro ${word(closed)}`);
-  lines.push('umount -n "$a"', 'rmdir "$a"', `cd ${word(workingDirectory)} 2>/dev/null || cd /`, `shift ${words.length}`, 'exec "$@"');
+  lines.push('umask "$u"', 'umount -n "$a"', 'rmdir "$a"', `cd ${word(workingDirectory)} 2>/dev/null || cd /`, `shift ${words.length}`, 'exec "$@"');
   return ['-c', lines.join('\n'), 'sh', ...words, ...command];
 }

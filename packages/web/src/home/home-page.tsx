@@ -2,9 +2,10 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { LibraryItem } from '@weir/contracts/content';
-import { useMay } from '../caller.ts';
+import { useCaller, useMay } from '../caller.ts';
 import { mediaKind } from '../media-kind.ts';
-import { libraryQuery, statusQuery } from '../queries.ts';
+import { policySentence } from '../policy-sentence.ts';
+import { libraryQuery, policyQuery, statusQuery } from '../queries.ts';
 import { LevelBadge } from '../ui/badge.tsx';
 import { buttonClass } from '../ui/button.tsx';
 import { Icon } from '../ui/icon.tsx';
@@ -46,12 +47,17 @@ const featuredOf = (items: readonly LibraryItem[]): LibraryItem | undefined =>
   items.find(({ content_type: type }) => mediaKind(type) === 'video') ?? items.find(({ content_type: type }) => mediaKind(type) === 'audio') ?? items[0];
 
 function Featured({ item }: Readonly<{ item: LibraryItem }>) {
+  const { principal } = useCaller();
+  const may = useMay();
+  const own = item.owner === principal;
+  const policy = useQuery({ ...policyQuery(item.cid), enabled: own && may('manage_policies') });
   return (
     <section aria-label="Newest in the library" className="card overflow-hidden p-3 sm:p-4">
       <Player cid={item.cid} contentType={item.content_type} title={item.title} />
-      <div className="mt-3 flex items-center gap-3 px-1">
-        <div className="min-w-0 flex-1">
+      <div className="mt-3 flex flex-wrap items-center gap-x-3 gap-y-2 px-1">
+        <div className="min-w-0 flex-1 basis-60">
           <Link to="/library/$libraryId" params={{ libraryId: item.library_id }} className="block truncate font-semibold hover:underline">{item.title}</Link>
+          <p className="mt-0.5 min-h-5 text-[0.8125rem] text-muted">{policy.data === undefined ? '' : policySentence(policy.data, item.owner, own)}</p>
         </div>
         <LevelBadge level={item.level} />
         <Link to="/library/$libraryId" params={{ libraryId: item.library_id }} className={buttonClass('plain')}>Share<span className="sr-only"> {item.title}</span><Icon name="chevron" className="-mr-1 size-4" /></Link>

@@ -7,13 +7,14 @@ import { api } from '../api.ts';
 import { formatInstant, shorten } from '../format.ts';
 import { useItemByCid } from '../library/item-by-cid.ts';
 import { jobQuery } from '../queries.ts';
+import { PageFailure } from '../shell/page-failure.tsx';
 import { JobBadge } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
 import { CurlPopover } from '../ui/curl-popover.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Facts, Page, Section } from '../ui/page.tsx';
 import { ProgressBar } from '../ui/progress.tsx';
-import { Failure, Loading, Skeleton } from '../ui/states.tsx';
+import { Loading, Skeleton } from '../ui/states.tsx';
 import { notifyFailure } from '../ui/toast.tsx';
 import { rememberJob } from './job-cache.ts';
 import { JobLog } from './job-log.tsx';
@@ -26,7 +27,7 @@ export function JobPage() {
   const { jobId } = useParams({ from: '/shell/jobs/$jobId' });
   const job = useQuery(jobQuery(jobId));
   if (job.isPending) return <Page title="Job"><Loading><Skeleton className="h-96 w-full rounded-2xl" /></Loading></Page>;
-  if (job.isError) return <Page title="Job"><Failure error={job.error} onRetry={() => { void job.refetch(); }} /></Page>;
+  if (job.isError) return <PageFailure title="Job" error={job.error} onRetry={() => { void job.refetch(); }} />;
   return <LoadedJob key={jobId} job={job.data} />;
 }
 
@@ -98,16 +99,17 @@ function JobActions({ job }: Readonly<{ job: Job }>) {
 }
 
 function JobFacts({ job }: Readonly<{ job: Job }>) {
+  const took = runTime(job);
   return (
     <Facts rows={[
       ['Recipe', job.recipe ?? 'Own arguments'],
       ['Input', <span className="space-y-1">{job.inputs.map(({ cid }) => <InputLink key={cid} cid={cid} />)}</span>],
-      ['Worker', job.worker ?? '–'],
+      ...(job.worker === null ? [] : [['Worker', job.worker] as const]),
       ['Attempt', `${job.attempt} of ${job.max_attempts}`],
       ['Priority', job.priority],
       ['Owner', job.owner],
       ['Submitted', formatInstant(job.created_at)],
-      ['Took', runTime(job) ?? '–'],
+      ...(took === null ? [] : [['Took', took] as const]),
     ]}
     />
   );

@@ -4,6 +4,7 @@ import { formatInstant } from '../format.ts';
 import { jobStateText } from '../ui/badge.tsx';
 import { cx } from '../ui/class-names.ts';
 import { Icon } from '../ui/icon.tsx';
+import { hasEnded } from './job-text.ts';
 
 const way: readonly JobState[] = ['queued', 'assigned', 'running', 'verifying', 'completed'];
 
@@ -17,10 +18,11 @@ export function JobTimeline({ job }: Readonly<{ job: Job }>) {
             <span className={cx(
               'grid size-6 shrink-0 place-items-center rounded-full border-2',
               state === 'failed' ? 'border-danger bg-danger text-on-danger' : reached ? 'border-accent bg-accent text-on-accent' : 'border-line bg-surface',
-              current && state !== 'completed' && state !== 'failed' && 'animate-pulse-soft',
+              current && !hasEnded(job) && 'animate-pulse-soft',
             )}
             >
-              {reached && <Icon name={state === 'failed' || state === 'canceled' ? 'close' : 'check'} className="size-3.5" />}
+              {current && !hasEnded(job) && <span className="size-2 rounded-full bg-current" />}
+              {reached && !(current && !hasEnded(job)) && <Icon name={state === 'failed' || state === 'canceled' ? 'close' : 'check'} className="size-3.5" />}
             </span>
             {index < steps.length - 1 && <span className={cx('h-0.5 flex-1', steps[index + 1]?.reached === true ? 'bg-accent' : 'bg-line')} />}
           </div>

@@ -87,7 +87,13 @@ function rangeHint(property: Readonly<Record<string, unknown>>): string | undefi
   return telling(minimum) && telling(maximum) ? `${minimum} to ${maximum}` : undefined;
 }
 
-const labelOf = (name: string): string => (name.charAt(0).toUpperCase() + name.slice(1)).replaceAll('_', ' ');
+const written: Readonly<Record<string, string>> = { crf: 'CRF', kbps: '(kbit/s)', fps: 'FPS' };
+
+function labelOf(name: string): string {
+  const words = name.split('_').map((word) => written[word] ?? word).join(' ');
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 const numberOf = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined);
 const recordOf = (value: unknown): Readonly<Record<string, unknown>> =>

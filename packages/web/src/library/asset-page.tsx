@@ -5,12 +5,13 @@ import type { LibraryItem } from '@weir/contracts/content';
 import { useCaller, useMay } from '../caller.ts';
 import { formatBytes, formatInstant, shorten } from '../format.ts';
 import { libraryItemQuery } from '../queries.ts';
+import { PageFailure } from '../shell/page-failure.tsx';
 import { LevelBadge } from '../ui/badge.tsx';
 import { CopyIcon } from '../ui/copy.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Facts, Page, Section } from '../ui/page.tsx';
 import { Player } from '../ui/player.tsx';
-import { Failure, Loading, Skeleton } from '../ui/states.tsx';
+import { Loading, Skeleton } from '../ui/states.tsx';
 import { AssetActions } from './asset-actions.tsx';
 import { Links } from './links.tsx';
 import { PolicySection } from './policy-section.tsx';
@@ -20,7 +21,7 @@ export function AssetPage() {
   const { libraryId } = useParams({ from: '/shell/library/$libraryId' });
   const item = useQuery(libraryItemQuery(libraryId));
   if (item.isPending) return <Page title="Library"><Loading><Skeleton className="aspect-video w-full max-w-3xl rounded-2xl" /></Loading></Page>;
-  if (item.isError) return <Page title="Library"><Failure error={item.error} onRetry={() => { void item.refetch(); }} /></Page>;
+  if (item.isError) return <PageFailure title="Library" error={item.error} onRetry={() => { void item.refetch(); }} />;
   return <Asset key={libraryId} item={item.data} />;
 }
 

@@ -62,7 +62,7 @@ function LinkRow({ grant, cid }: Readonly<{ grant: Grant; cid: string }>) {
         ? (
           <>
             <CurlPopover what="Revoke this link" request={{ method: 'DELETE', path: `/api/v1/grants/${grant.grant_id}` }} />
-            <Button className="text-danger" disabled={revoke.isPending} onClick={() => revoke.mutate()}>Revoke</Button>
+            <Button tone="withdraw" disabled={revoke.isPending} onClick={() => revoke.mutate()}>Revoke</Button>
           </>
         )
         : <Badge tone="neutral">{state}</Badge>}

@@ -19,12 +19,13 @@ export function AccountMenu({ compact = false }: Readonly<{ compact?: boolean }>
   const name = principal ?? 'Not signed in';
   const trigger = (
     <button
-      type="button" aria-label={`Account: ${name}, ${role}`}
+      type="button" {...(compact ? { 'aria-label': `Account: ${name}` } : {})}
       className={cx('flex min-w-0 items-center gap-2.5 rounded-[0.625rem] px-2 py-1.5 text-left hover:bg-hover data-popup-open:bg-hover', !compact && 'flex-1')}
     >
       <span aria-hidden="true" className="grid size-8 shrink-0 place-items-center rounded-full bg-accent-soft text-sm font-semibold text-accent-strong uppercase">{name.charAt(0)}</span>
       {!compact && (
         <span className="min-w-0">
+          <span className="sr-only">Account: </span>
           <span className="block truncate text-sm font-medium">{name}</span>
           <span className="block truncate text-xs text-muted">{role}</span>
         </span>

@@ -5,12 +5,19 @@ import { Empty } from '../ui/states.tsx';
 
 export function NotFound() {
   return (
-    <main className="mx-auto max-w-xl">
+    <main className="grid min-h-dvh place-items-center">
       <h1 className="sr-only">Not found</h1>
-      <Empty icon="search" title="There is nothing at this address">
-        <p>It may have been deleted, or it belongs to someone else.</p>
-        <Link to="/" className={buttonClass('primary', 'mt-5')}>Go home</Link>
-      </Empty>
+      <Nothing />
     </main>
+  );
+}
+
+/** The same within a page that was found for something that was not. */
+export function Nothing() {
+  return (
+    <Empty icon="search" title="There is nothing at this address">
+      <p>It may have been deleted, or it belongs to someone else.</p>
+      <Link to="/" className={buttonClass('primary', 'mt-5')}>Go home</Link>
+    </Empty>
   );
 }

@@ -35,7 +35,7 @@ function Frame() {
   useLiveJobs();
   return (
     <div className="md:grid md:min-h-dvh md:grid-cols-[14.5rem_minmax(0,1fr)]">
-      <a href="#content" className="fixed top-2 left-2 z-50 -translate-y-20 rounded-lg bg-accent px-4 py-2 text-sm font-medium text-on-accent focus:translate-y-0">Skip to content</a>
+      <a href="#content" className="sr-only z-50 rounded-lg bg-accent px-4 py-2 text-sm font-medium text-on-accent focus:not-sr-only focus:fixed focus:top-2 focus:left-2">Skip to content</a>
       <aside className="hidden border-r border-line bg-surface md:block">
         <div className="sticky top-0 flex h-dvh flex-col p-3.5">
           <Link to="/" className="mt-1 mb-6 flex items-center gap-2.5 rounded-lg px-2 py-1">

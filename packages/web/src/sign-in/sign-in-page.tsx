@@ -10,6 +10,7 @@ import { Button } from '../ui/button.tsx';
 import { CopyBlock } from '../ui/copy.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Logo } from '../ui/logo.tsx';
+import { Water } from '../ui/water.tsx';
 import { takeLinkSecret } from './link-secret.ts';
 
 export function SignInPage() {
@@ -42,8 +43,9 @@ export function SignInPage() {
 
   return (
     <main className="grid min-h-dvh place-items-center px-4 py-10">
+      <Water />
       <div className="fixed top-3 right-3"><ThemeToggle /></div>
-      <div className="w-full max-w-[26rem]">
+      <div className="relative w-full max-w-[26rem]">
         <div className="mb-7 flex flex-col items-center text-center">
           <Logo className="mb-4 size-14" />
           <h1 className="text-2xl font-semibold tracking-tight">Sign in to this Weir</h1>

@@ -2,12 +2,13 @@
 import type { ComponentProps } from 'react';
 import { cx } from './class-names.ts';
 
-export type ButtonTone = 'primary' | 'plain' | 'quiet' | 'danger';
+export type ButtonTone = 'primary' | 'plain' | 'quiet' | 'danger' | 'withdraw';
 
 const tones: Readonly<Record<ButtonTone, string>> = {
   primary: 'bg-accent text-on-accent hover:bg-accent-strong',
   plain: 'border border-line bg-surface text-ink hover:bg-hover',
   quiet: 'text-muted hover:bg-hover hover:text-ink',
+  withdraw: 'border border-line bg-surface text-danger hover:border-danger hover:bg-danger-soft',
   danger: 'bg-danger text-on-danger hover:opacity-90',
 };
 

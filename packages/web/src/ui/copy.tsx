@@ -35,9 +35,9 @@ export function CopyButton({ text, children, tone }: Readonly<{ text: string; ch
 /** A command or address, whole, with a button that copies it. */
 export function CopyBlock({ text, label }: Readonly<{ text: string; label: string }>) {
   return (
-    <div className="group relative rounded-xl border border-line bg-sunken">
-      <pre tabIndex={0} aria-label={label} className="overflow-x-auto rounded-xl py-2.5 pr-12 pl-3.5 font-mono text-[0.8125rem] leading-relaxed"><code>{text}</code></pre>
-      <div className="absolute top-1 right-1 rounded-[0.625rem] bg-sunken"><CopyIcon text={text} label={`Copy ${label.toLowerCase()}`} /></div>
+    <div className="grid grid-cols-[minmax(0,1fr)_auto] rounded-xl border border-line bg-sunken">
+      <pre tabIndex={0} aria-label={label} className="overflow-x-auto rounded-l-xl py-2.5 pl-3.5 font-mono text-[0.8125rem] leading-relaxed"><code>{text}</code></pre>
+      <div className="p-1"><CopyIcon text={text} label={`Copy ${label.toLowerCase()}`} /></div>
     </div>
   );
 }

@@ -18,7 +18,7 @@ export function Page({ title, heading, actions, children }: Readonly<{ title: st
 export function Section({ title, actions, children, className }: Readonly<{ title: string; actions?: ReactNode; children: ReactNode; className?: string }>) {
   return (
     <section aria-label={title} className={cx('card p-4 sm:p-5', className)}>
-      <div className="mb-3 flex min-h-9 items-center gap-2">
+      <div className="-mt-1 mb-3 flex min-h-9 items-center gap-2">
         <h2 className="flex-1 text-[0.9375rem] font-semibold">{title}</h2>
         {actions}
       </div>

@@ -1,0 +1,36 @@
+/** What ends a command that runs for long: a signal, or the end of the process that started it. */
+import type { Environment } from './context.ts';
+
+export type Lifetime = Readonly<{
+  /** The first request to end: finish what runs. */
+  drain: AbortSignal;
+  /** The second request, or the parent is gone: end now. */
+  stop: AbortSignal;
+}>;
+
+const parentPollMs = 500;
+/** A terminal sends Ctrl-C to every process of a group, and npm hands it on once more: that is one request. */
+const sameRequestMs = 500;
+
+/** `WEIR_PARENT` is set by who started this process, for the case that it ends before anybody looks. */
+export function watchLifetime(environment: Environment): Lifetime {
+  const drain = new AbortController();
+  const stop = new AbortController();
+  let requestedAt = -Infinity;
+  const request = (): void => {
+    const now = performance.now();
+    if (now - requestedAt < sameRequestMs) return;
+    requestedAt = now;
+    (drain.signal.aborted ? stop : drain).abort();
+  };
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, request);
+  const parent = Number(environment['WEIR_PARENT'] ?? process.ppid);
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    drain.abort();
+    stop.abort();
+  }, parentPollMs);
+  timer.unref();
+  return { drain: drain.signal, stop: stop.signal };
+}
