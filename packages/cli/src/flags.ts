@@ -1,8 +1,8 @@
 /** Flags that several commands share. */
 import { serverUrl, text } from './parse.ts';
 
-export const jsonFlag = { kind: 'boolean', brief: 'Print JSON', default: false, withNegated: false } as const;
-export const quietFlag = { kind: 'boolean', brief: 'Print the result alone', default: false, withNegated: false } as const;
+export const jsonFlag = { kind: 'boolean', brief: 'Print JSON', optional: true } as const;
+export const quietFlag = { kind: 'boolean', brief: 'Print the result alone', optional: true } as const;
 export const dataFlag = { kind: 'parsed', parse: text, brief: 'The data directory (WEIR_DATA)', placeholder: 'DIR', optional: true } as const;
 export const configFlag = { kind: 'parsed', parse: text, brief: 'The configuration file (WEIR_CONFIG)', placeholder: 'FILE', optional: true } as const;
 

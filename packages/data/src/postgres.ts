@@ -94,7 +94,7 @@ function parserFor(oid: number, format?: 'text' | 'binary'): (value: string) => 
   if (format === 'binary') throw new TypeError('The database is read in text format only.');
   if (oid === types.int8) return exactInteger;
   if (oid === types.numeric) return Number;
-  const parse: (value: string) => unknown = pg.types.getTypeParser(oid, 'text');
+  const parse = pg.types.getTypeParser(oid, 'text') as (value: string) => unknown;
   return oid === types.bytea ? (value) => plainBytes(parse(value)) : parse;
 }
 

@@ -225,7 +225,7 @@ export async function queuedCount(db: Db): Promise<number> {
 }
 
 function ofAttempt(tx: Tx, { job, fence, worker }: Attempt, states: readonly JobState[]) {
-  return tx.updateTable('job').where('id', '=', job).where('worker', '=', worker).where('state', 'in', states);
+  return tx.updateTable('job').where('id', '=', job).where('fence', '=', fence).where('worker', '=', worker).where('state', 'in', states);
 }
 
 /** What becomes of a job whose attempt ended badly: canceled if asked for, another attempt if one is left, else failed. */

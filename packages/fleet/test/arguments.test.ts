@@ -1,4 +1,5 @@
 /** What the vetter accepts and refuses, and that nothing it accepts can name a file, a protocol or an option of its own. */
+import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { WeirError } from '@weir/contracts/errors';
@@ -7,7 +8,7 @@ import { options } from '../src/arguments/options.ts';
 import { renderArguments } from '../src/arguments/template.ts';
 import { vetArguments, type DeclaredFiles } from '../src/arguments/vet.ts';
 import { hostileDeclared, hostileLists } from './hostile-arguments.ts';
-import { jailOf, makeMedia, privateInput, runList, runs, temporaryDirectory } from './jail-support.ts';
+import { jailOf, makeMedia, privateInput, runList, runs, temporaryDirectory, tools } from './jail-support.ts';
 import { legitimateLists } from './legitimate-arguments.ts';
 
 const hostile = hostileLists({ text: '/etc/passwd', media: '/srv/secret.mp4', outside: '/tmp', port: 9 });
@@ -47,21 +48,41 @@ test('accepted lists run to their end in the jail', { timeout: 180_000 }, async 
   }
 });
 
-/** Everything that the rendered words could do: known options, then only inherited inputs and names in the working directory. */
+const ours: Readonly<Record<string, 'switch' | 'value'>> = { protocol_whitelist: 'value', format_whitelist: 'value', nostdin: 'switch', hide_banner: 'switch', loglevel: 'value', nostats: 'switch', stats_period: 'value', progress: 'value', y: 'switch' };
+
+/** Whether an option stands alone, by our table; ffmpeg's own opinion is asked in another test. */
+function formOf(name: string): 'switch' | 'value' | undefined {
+  const option = options.get(name);
+  return ours[name] ?? (option && (option.kind === 'switch' ? 'switch' : 'value'));
+}
+
+const jailedFile = /^file:(\/proc\/self\/fd\/\d{1,2}|\.\/[A-Za-z0-9][A-Za-z0-9_.-]{0,120})$/;
+const reachesOut = /:\/\/|\.\.\/|^\/|(^|[=,:|])\/(etc|proc|tmp|dev)|^(file|concat|subfile|data|pipe|tcp|udp|http|crypto|cache|fd):/;
+
+/** Walks the rendered words as ffmpeg does: known options with their values, inherited inputs, outputs in the working directory. */
 function expectHarmless(argv: readonly string[]): void {
-  for (const word of argv) {
-    if (/^-[A-Za-z]/.test(word)) expect(knownOption(word), word).toBe(true);
-    if (word.startsWith('file:')) expect(word).toMatch(/^file:(\/proc\/self\/fd\/\d{1,2}|\.\/[A-Za-z0-9][A-Za-z0-9_.-]{0,120})$/);
-    const tag = /^[A-Za-z0-9_.-]{1,64}=/.test(word);
-    if (!tag && !word.startsWith('file:')) expect(word).not.toMatch(/:\/\/|\.\.\/|^\/|(^|[=,:|])\/(etc|proc|tmp|dev)|^(concat|subfile|data|pipe|tcp|udp|http|crypto|cache|fd):(?!3$)/);
+  for (let at = 0; at < argv.length; at += 1) {
+    const word = argv[at] ?? '', form = formOf(/^-([A-Za-z0-9_-]+)/.exec(word)?.[1] ?? '');
+    if (!word.startsWith('-') || word === '-') expect(word === '-' || /^file:\.\/[A-Za-z0-9]/.test(word), word).toBe(true);
+    else expect(form, word).toBeDefined();
+    if (form !== 'value') continue;
+    at += 1;
+    const value = argv[at] ?? '';
+    if (value.startsWith('file:')) expect(value).toMatch(jailedFile);
+    else if (!word.startsWith('-metadata') && value !== 'pipe:3') expect(value).not.toMatch(reachesOut);
   }
 }
 
-const ours: ReadonlySet<string> = new Set(['protocol_whitelist', 'format_whitelist', 'nostdin', 'hide_banner', 'loglevel', 'nostats', 'stats_period', 'progress', 'y']);
-function knownOption(word: string): boolean {
-  const name = /^-([A-Za-z0-9_-]+)/.exec(word)?.[1] ?? '';
-  return options.has(name) || ours.has(name);
-}
+test('the installed ffmpeg agrees which options take a value', () => {
+  const alone = (name: string) => formOf(name) === 'switch' || ['y', 'n', 'hide_banner', 'nostdin', 'stdin', 'stats', 'nostats'].includes(name);
+  const words = [...options.keys()].filter((name) => name !== 'loglevel' && name !== 'v').flatMap((name) => (alone(name) ? [`-${name}`] : [`-${name}`, 'VALUE']));
+  // It reads all words before it judges any value, and says at this log level what it took each one for.
+  const said = spawnSync(tools.ffmpeg, ['-loglevel', 'debug', ...words], { encoding: 'utf8', env: {} }).stderr;
+  const read = [...said.matchAll(/^Reading option '-(\S+)' \.\.\. matched as .* with argument '?([^'\n]*?)'?\.$/gm)].map((match) => [match[1] ?? '', match[2] ?? ''] as const);
+  expect(read.length).toBeGreaterThan(180);
+  expect(said).not.toContain('matched as output url');
+  expect(read.filter(([name, value]) => name !== 'loglevel' && (alone(name) ? !/^[01]$/.test(value) : value !== 'VALUE'))).toEqual([]);
+});
 
 const fragments = [
   ...hostile.flatMap((list) => list.args), ...legitimateLists.flatMap((list) => list.args),

@@ -53,6 +53,13 @@ test.for(['x64', 'arm64'] as const)('%s: a nameless file can not be made', (arch
   expect(answer(arch, openat, [0, 0, 0o20200000 | 0o2])).toBe(seccompAction.refuse);
 });
 
+test.for(['x64', 'arm64'] as const)('%s: limits can be set for the process itself alone', (arch) => {
+  const prlimit = arch === 'x64' ? 302 : 261;
+  expect(answer(arch, prlimit, [0])).toBe(seccompAction.allow);
+  expect(answer(arch, prlimit, [1])).toBe(seccompAction.refuse);
+  expect(answer(arch, prlimit, [0x8000_0000])).toBe(seccompAction.refuse);
+});
+
 test('calls that this table does not know yet are answered as not there', () => {
   expect(answer('x64', firstUnknownNumber)).toBe(seccompAction.notThere);
   expect(answer('arm64', 1_000)).toBe(seccompAction.notThere);

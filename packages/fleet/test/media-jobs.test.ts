@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { chown, mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { mediaVerifier } from '../src/coordinator/verification.ts';
 import { openMediaRunner } from '../src/worker/media-runner.ts';
@@ -46,7 +46,7 @@ test('a worker killed in the middle of a job: it completes elsewhere, with one p
   await using fleet = await startFleet(engine.data, { verify: mediaVerifier });
   const input = await fleet.upload('alice', clip);
   await using first = startChild(fleet, 'first');
-  const job = await fleet.submit('alice', { recipe: 'mp4-h264', parameters: { height: 480, preset: 'medium' }, inputs: [{ cid: input.cid }] });
+  const job = await fleet.submit('alice', { recipe: 'mp4-h264', parameters: { height: 240, preset: 'medium' }, inputs: [{ cid: input.cid }] });
   await fleet.until(job.job_id, 'running');
   await eventually(async () => (await fleet.state.coordinator.get(job.job_id)).progress.out_time_us > 0 || first.child.exitCode !== null, 15_000);
   first.kill('SIGKILL');
@@ -70,3 +70,19 @@ test('the worker process ends when its standard input closes, when it is drained
   drained.kill('SIGTERM');
   expect(await drained.exited).toBe(0);
 }, 30_000);
+
+test.runIf(process.geteuid?.() === 0)('a worker under another user, who can open nothing of the server’s, does a job', async () => {
+  await using engine = await sqlite();
+  await using fleet = await startFleet(engine.data, { verify: mediaVerifier });
+  const user = 65_533;
+  const scratch = fleet.folder.join('scratch-other');
+  await mkdir(scratch);
+  await chown(scratch, user, user);
+  const input = await fleet.upload('alice', clip);
+  const job = await fleet.submit('alice', { recipe: 'audio-opus', inputs: [{ cid: input.cid }] });
+  await using worker = startChild(fleet, 'other', { scratch, wrap: ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups'] });
+  expect(await fleet.ended(job.job_id, 30_000)).toMatchObject({ state: 'completed', worker: 'other' });
+  expect((await readFile(`/proc/${worker.child.pid}/status`, 'utf8'))).toMatch(new RegExp(`^Uid:\\s+${user}\\s`, 'm'));
+  expect((await stat(fleet.folder.join('blobs'))).mode & 0o077).toBe(0);
+  expect(await readdir(scratch)).toEqual([]);
+}, 60_000);

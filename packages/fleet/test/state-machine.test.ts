@@ -100,7 +100,7 @@ function holds(before: JobRow, after: JobRow, what: string, world: World): void 
 test('whatever happens in whatever order, a job is published at most once, by its newest attempt, and an end is final', async () => {
   await using engine = await sqlite();
   for (const worker of workers) await register(engine.data, worker);
-  await fc.assert(fc.asyncProperty(fc.array(event, { minLength: 20, maxLength: 100, size: 'max' }), async (events) => {
+  await fc.assert(fc.asyncProperty(fc.array(event, { minLength: 20, maxLength: 80, size: 'max' }), async (events) => {
     await engine.data.write((tx) => tx.deleteFrom('job').execute());
     const { id } = await insert(engine.data);
     const world: World = { now: 10_000, attempts: [], published: [], discarded: new Set(), received: new Map(), serial: 0 };
@@ -113,7 +113,7 @@ test('whatever happens in whatever order, a job is published at most once, by it
     }
     await happen(engine.data, id, world, { what: 'orphans', who: 0, worker: 'w1', pass: 1 });
     if (before.state !== 'running' && before.state !== 'verifying') expect(await outputsOf(engine.data.read, id, before.fence)).toEqual([]);
-  }), { numRuns: runs(200) });
+  }), { numRuns: runs(40) });
 }, 60_000);
 
 forEachEngine('of racing publications, cancellations and sweeps exactly one wins', async (fresh) => {

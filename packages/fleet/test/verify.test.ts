@@ -45,14 +45,15 @@ test('outputs of custom arguments are only asked to be media', async () => {
   expect(await verified((path) => writeFileSync(path, 'WEBVTT\n\n00:00.000 --> 00:01.000\nhello\n'), vtt)).toMatchObject([{ contentType: 'text/vtt', probe: { streams: [{ kind: 'subtitle' }] } }]);
 });
 
-test.for([
+const plants: readonly (readonly [what: string, plant: (path: string) => void, message: string])[] = [
   ['a symbolic link', (path: string) => symlinkSync('/etc/passwd', path), 'is not a plain file'],
   ['a second name of a file', (path: string) => { writeFileSync(`${path}-other`, 'x'); linkSync(`${path}-other`, path); }, 'is not a plain file'],
   ['a pipe', (path: string) => void execFileSync('mkfifo', [path]), 'is not a plain file'],
   ['a folder', (path: string) => mkdirSync(path), 'is not a plain file'],
   ['an empty file', (path: string) => writeFileSync(path, ''), 'is empty'],
   ['nothing', () => undefined, 'was not written'],
-] as const)('%s under a declared name is not collected', async ([, plant, message]) => {
+];
+test.for(plants)('%s under a declared name is not collected', async ([, plant, message]) => {
   await using directory = await temporaryDirectory();
   plant(`${directory.path}/a.mp4`);
   await expect(collectOutputs(directory.path, ['a.mp4'])).rejects.toThrow(message);

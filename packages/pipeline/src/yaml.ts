@@ -93,7 +93,7 @@ function plainRecord(entries: readonly Entry[], walk: Walk, depth: number): Plai
 function plainKey(key: ParsedNode, text: string): string {
   const at = key.range[0];
   if (!isScalar(key)) throw invalid(text, at, 'A key is a word, not a list or a record.');
-  const name = key.value === null ? '' : String(key.value);
+  const name = typeof key.value === 'string' ? key.value : '';
   if (name === '<<') throw invalid(text, at, 'Pipelines have no merge keys (<<); write the values out.');
   if (name === '__proto__') throw invalid(text, at, 'A key may not be named __proto__.');
   return name;

@@ -50,21 +50,16 @@ export async function download(client: Client, cid: string, { grant, range, sign
   });
 }
 
-/** Asks whether the content may be used now, without fetching it; throws the refusal when it may not. `size` in bytes, null when not told. */
+/**
+ * Asks whether the content may be read now, by its first byte: throws the refusal with the server's reason, which an answer to HEAD could
+ * not carry, and opens the reading that a player goes on with. `size` in bytes, null when not told.
+ */
 export async function check(client: Client, cid: string, { grant, signal }: DownloadOptions = {}): Promise<Readonly<{ contentType: string; size: number | null }>> {
   const deadline = AbortSignal.timeout(client.timeoutMs);
-  const { headers } = await fetchChecked(client, new URL(url(client, cid, grant)), {
-    method: 'HEAD',
-    signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
-  });
-  const length = headers.get('content-length');
-  return { contentType: headers.get('content-type') ?? 'application/octet-stream', size: length === null ? null : Number(length) };
-}
-
-/** The server's own words for a refusal: unlike `check` it gets a body to read. Resolves when there is no refusal. */
-export async function askWhy(client: Client, cid: string, options: DownloadOptions = {}): Promise<void> {
-  const response = await download(client, cid, { ...options, range: { start: 0, end: 0 } });
+  const response = await download(client, cid, { grant, range: { start: 0, end: 0 }, signal: signal ? AbortSignal.any([signal, deadline]) : deadline });
   await response.body?.cancel();
+  const total = /^bytes 0-0\/(\d{1,15})$/.exec(response.headers.get('content-range') ?? '')?.[1];
+  return { contentType: response.headers.get('content-type') ?? 'application/octet-stream', size: total === undefined ? null : Number(total) };
 }
 
 /** Drops the caller's holding; others' holdings of the same bytes stay. */

@@ -33,7 +33,7 @@ export function toRemoteError(status: number, body: string): RemoteError {
   return new RemoteError(code, message, { status, requestId: typeof requestId === 'string' ? requestId : null, facts: factsOf(rest) });
 }
 
-/** An answer to HEAD has no body: the table's sentence for the status is all there is. */
+/** What comes from a proxy has no body of ours: the table's sentence for the status is all there is. */
 function withoutBody(status: number): RemoteError {
   const code = codeByStatus[status] ?? 'internal';
   const message = codeByStatus[status] === undefined ? `The server answered ${status}; look at its log or at the proxy before it.` : errors[code].text;

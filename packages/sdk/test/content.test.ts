@@ -70,7 +70,18 @@ test('a range is asked for as HTTP says, with the grant in its place', async () 
   expect(await response.text()).toBe('bytes=2-5 /api/v1/content/bafk?grant=g');
 });
 
-test('a withdrawn right is told apart by its status though HEAD has no body', async () => {
+test('a check tells type and size while the right holds, and the reason when it does not', async () => {
+  let withdrawn = false;
+  await using server = await serve((request, response) => {
+    if (withdrawn) return json(response, 403, { error: { code: 'policy.refused', message: 'The link was revoked.', request_id: 'r' } });
+    response.writeHead(206, { 'content-type': 'video/mp4', 'content-range': 'bytes 0-0/1234' }).end(request.headers.range === 'bytes=0-0' ? 'x' : '');
+  });
+  expect(await content.check(server.client, 'bafk', { grant: 'g' })).toEqual({ contentType: 'video/mp4', size: 1234 });
+  withdrawn = true;
+  await expect(content.check(server.client, 'bafk', { grant: 'g' })).rejects.toMatchObject({ code: 'policy.refused', message: 'The link was revoked.' });
+});
+
+test('a refusal without a body is told by its status', async () => {
   await using server = await serve((_, response) => { response.writeHead(403).end(); });
-  await expect(content.check(server.client, 'bafk', { grant: 'g' })).rejects.toMatchObject({ code: 'policy.refused', status: 403 });
+  await expect(content.check(server.client, 'bafk')).rejects.toMatchObject({ code: 'policy.refused', status: 403 });
 });

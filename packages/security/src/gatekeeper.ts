@@ -283,6 +283,6 @@ export function objectName(resource: Resource | undefined): string {
     case 'content': return `content:${resource.digest}`;
     case 'library': return `holding:${resource.id}`;
     case 'job-part': return `job:${resource.job}/${resource.part}`;
-    default: return '';
+    case 'own': case 'none': case undefined: return '';
   }
 }

@@ -94,7 +94,7 @@ export class RateLimits<Name extends string = RateLimitName> {
 
   #table(name: Name): Map<string, number> {
     let table = this.#tables.get(name);
-    if (table === undefined) this.#tables.set(name, table = new Map());
+    if (table === undefined) this.#tables.set(name, table = new Map<string, number>());
     return table;
   }
 }

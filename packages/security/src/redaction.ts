@@ -103,7 +103,7 @@ export class Redactor {
   #container(value: object, at: Position): unknown {
     if (Array.isArray(value) || value instanceof Set) return takeFirst(value, at.left).map((item) => this.#value(item, at));
     if (value instanceof Map) return takeFirst(value, at.left).map(([name, item]) => [this.#value(name, at), this.#value(item, at)]);
-    if (value instanceof Error) return this.#members({ ...value, type: value.name, message: value.message, stack: value.stack, cause: value.cause }, at);
+    if (value instanceof Error) return this.#members({ ...Object.fromEntries(Object.entries(value)), type: value.name, message: value.message, stack: value.stack, cause: value.cause }, at);
     return this.#members(value, at);
   }
 }

@@ -1,6 +1,6 @@
 /** The HTTP server: limits of sockets and headers, the declared routes, one form for every error. */
+import { randomBytes } from 'node:crypto';
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
-import { newUlid } from '@weir/contracts/clock';
 import { errors, WeirError } from '@weir/contracts/errors';
 import { actions } from '@weir/security/actions';
 import { rateLimitHeaders } from '@weir/security/rate-limits';
@@ -21,6 +21,11 @@ import { routes as workers } from './routes/workers.ts';
 import { RateExceeded, serveRoute } from './serve-route.ts';
 import type { ServerTls } from './tls.ts';
 
+/** Unique within an instance, and cheap: a part of its own for each process, then a count. */
+const processPart = randomBytes(6).toString('hex');
+let requests = 0;
+const newRequestId = (): string => `${processPart}-${(requests += 1).toString(36)}`;
+
 /** Every route of the server; tests walk this list. */
 export const allRoutes: readonly AnyRoute[] = [
   ...status, ...signIn, ...tokens, ...users, ...content, ...policies, ...grants, ...library, ...jobs, ...workers, ...audit,
@@ -32,7 +37,7 @@ const mostHeaderBytes = 32_768;
 export function buildHttpServer(app: App, tls: ServerTls | undefined): FastifyInstance {
   const log: FastifyBaseLogger = app.log;
   const server = Fastify({
-    loggerInstance: log, logController: new LogController({ disableRequestLogging: true }), genReqId: () => newUlid(), bodyLimit: 1, exposeHeadRoutes: false,
+    loggerInstance: log, logController: new LogController({ disableRequestLogging: true }), genReqId: newRequestId, bodyLimit: 1, exposeHeadRoutes: false,
     // Uploads take as long as they take: idle sockets end, busy ones do not.
     requestTimeout: 0, connectionTimeout: 0, routerOptions: { maxParamLength: 512, caseSensitive: true, ignoreTrailingSlash: false },
     serverFactory: (handler) => makeServer(app, tls, handler),

@@ -48,17 +48,36 @@ export async function serveRoute(app: App, { declaration, handle }: AnyRoute, re
   const sent = signedBody === undefined ? incoming : Readable.from([signedBody]);
   const upload = evidence.message === undefined ? sent : digestChecked(sent, evidence.message.contentDigest);
   const body = await bodyOf(declaration.body, incoming, upload);
-  const aborter = new AbortController();
-  const onClose = (): void => aborter.abort(new WeirError('request.timeout', 'The caller went away.'));
-  reply.raw.once('close', onClose);
+  const leaving = new Leaving(app, reply);
   const result = await handle({
-    app, admission, principal: identity.principal ?? '', parameters, query: parsedQuery, body, address, requestId, incoming,
-    upload, reply, signal: AbortSignal.any([aborter.signal, app.stopping]),
+    app, admission, principal: identity.principal ?? '', parameters, query: parsedQuery, body, address, requestId, incoming, upload, reply,
+    get signal() { return leaving.signal; },
   });
-  reply.raw.off('close', onClose);
   if (declaration.reply === 'stream') return reply;
   if (declaration.reply === undefined) return reply.code(204).send();
   return reply.code(declaration.status ?? 200).header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(declaration.reply.parse(result)));
+}
+
+/** The signal of a request, made only for the handlers that wait for something: most answer at once. */
+class Leaving {
+  readonly #app: App;
+  readonly #reply: FastifyReply;
+  #signal: AbortSignal | undefined;
+
+  constructor(app: App, reply: FastifyReply) {
+    this.#app = app;
+    this.#reply = reply;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#signal !== undefined) return this.#signal;
+    const aborter = new AbortController();
+    const onClose = (): void => aborter.abort(new WeirError('request.timeout', 'The caller went away.'));
+    this.#reply.raw.once('close', onClose);
+    if (this.#reply.raw.destroyed) onClose();
+    this.#signal = AbortSignal.any([aborter.signal, this.#app.stopping]);
+    return this.#signal;
+  }
 }
 
 /** Host allowlist, then where the request comes from, then Origin. */

@@ -27,13 +27,13 @@ export function formatDuration(seconds: number): string {
   return rest === 0 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 60)} h ${rest} min`;
 }
 
-const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' });
 const relativeSteps = [
   { unit: 'second', seconds: 1 }, { unit: 'minute', seconds: 60 }, { unit: 'hour', seconds: 3_600 },
   { unit: 'day', seconds: 86_400 }, { unit: 'month', seconds: 2_629_800 }, { unit: 'year', seconds: 31_557_600 },
 ] as const;
 
-/** "3 minutes ago", "in 2 days"; anything within ten seconds is "just now". */
+/** "3 min. ago", "in 2 days"; anything within ten seconds is "just now". */
 export function formatRelative(instant: string, nowMs: number): string {
   const seconds = (Date.parse(instant) - nowMs) / 1000;
   if (Math.abs(seconds) < 10) return 'just now';

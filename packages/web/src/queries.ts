@@ -1,5 +1,6 @@
 /** What the pages ask of the server, each under one key. */
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
+import type { LibraryItem } from '@weir/contracts/content';
 import * as auth from '@weir/sdk/auth';
 import * as grants from '@weir/sdk/grants';
 import * as jobs from '@weir/sdk/jobs';
@@ -30,8 +31,9 @@ export const libraryItemQuery = (libraryId: string) => queryOptions({
   queryKey: ['library-item', libraryId], queryFn: ({ signal }) => library.get(api, libraryId, { signal }),
 });
 
-export const policyQuery = (cid: string) => queryOptions({
-  queryKey: ['policy', cid], queryFn: ({ signal }) => policies.get(api, cid, { signal }),
+/** The policy of a content of the caller; one without a level has none, so nothing is asked. */
+export const policyQuery = ({ cid, level }: Pick<LibraryItem, 'cid' | 'level'>) => queryOptions({
+  queryKey: ['policy', cid], queryFn: ({ signal }) => (level === null ? null : policies.get(api, cid, { signal })), staleTime: 30_000,
 });
 
 export const grantsQuery = (cid: string) => queryOptions({

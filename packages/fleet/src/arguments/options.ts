@@ -18,7 +18,7 @@ export type Option = Readonly<
 
 const encoder: Check = (value) => (encoders.has(value) ? value : refuseValue(`the encoder "${printable(value)}" is not allowed`));
 const bits = quantity(1_000_000_000), bigNumber = number(0, 2_000_000_000), small = number(-1, 1_000), yesNo = oneOf('0', '1', 'true', 'false');
-const quality = number(-1, 255), identifier = pattern(/^[A-Za-z0-9_.-]{1,40}$/, 'a plain word');
+const quality = number(-1, 255), identifier = pattern(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,39}$/, 'a plain word');
 const graph: Check = vetFilterGraph;
 
 const globalValues = {
@@ -46,12 +46,12 @@ const outputValues = {
   map: pattern(/^-?(\d{1,2}(:[vVasdt])?(:\d{1,3})?\??|\[[A-Za-z0-9_]{1,32}\])$/, 'a stream such as 0:v:0 or [label]'),
   map_metadata: pattern(/^(-1|\d{1,2})(:[gs](:[vasdt])?(:\d{1,3})?)?$/, 'the number of an input'), map_chapters: number(-1, 15),
   metadata, disposition: pattern(/^(0|[+-]?[a-z_]{1,24}([+-][a-z_]{1,24}){0,8})$/, 'a disposition'), program: pattern(/^title=[A-Za-z0-9 _.-]{1,64}(:st=\d{1,2}){0,8}$/, 'a program'),
-  tag: pattern(/^[A-Za-z0-9 _.-]{1,8}$/, 'a four-character tag'), vtag: identifier, atag: identifier,
+  tag: pattern(/^[A-Za-z0-9_][A-Za-z0-9 _.-]{0,7}$/, 'a four-character tag'), vtag: identifier, atag: identifier,
   bsf: pattern(/^(h264_mp4toannexb|hevc_mp4toannexb|aac_adtstoasc|extract_extradata|dump_extra|vp9_superframe|av1_frame_merge|null)(,(h264_mp4toannexb|hevc_mp4toannexb|aac_adtstoasc|extract_extradata|dump_extra|vp9_superframe|av1_frame_merge|null)){0,3}$/, 'a known bitstream filter without options'),
   // Codecs, rate, quality
   c: encoder, codec: encoder, vcodec: encoder, acodec: encoder, scodec: encoder, filter: graph, vf: graph, af: graph,
   b: bits, vb: bits, ab: bits, maxrate: bits, minrate: bits, bufsize: bits, q: quality, qscale: quality, crf: number(0, 63), qp: number(-1, 255),
-  'cq-level': number(0, 63), qmin: quality, qmax: quality, qdiff: quality, qcomp: number(0, 1), i_qfactor: number(-10, 10), b_qfactor: number(-10, 10),
+  qmin: quality, qmax: quality, qdiff: quality, qcomp: number(0, 1), i_qfactor: number(-10, 10), b_qfactor: number(-10, 10),
   preset: identifier, tune: identifier, profile: identifier, level: identifier, g: number(0, 100_000), keyint_min: number(0, 100_000),
   sc_threshold: number(-100_000, 1_000_000), bf: number(-1, 16), refs: number(0, 16), slices: number(0, 64), trellis: number(-1, 2), subq: number(-1, 11),
   me_range: number(-1, 1_024), b_strategy: number(-1, 2), coder: identifier, 'rc-lookahead': number(-1, 250), 'aq-mode': number(-1, 6),
@@ -79,8 +79,8 @@ const outputValues = {
 } as const satisfies Record<string, Check>;
 
 const switches = {
-  input: ['re', 'accurate_seek', 'noaccurate_seek', 'autorotate', 'noautorotate', 'fix_sub_duration'],
-  output: ['shortest', 'bitexact', 'force_duplicated_matrix'],
+  input: ['re', 'accurate_seek', 'noaccurate_seek', 'noautorotate', 'fix_sub_duration'],
+  output: ['shortest'],
   anywhere: ['vn', 'an', 'sn', 'dn', 'bitexact'],
   global: ['copyts', 'start_at_zero', 'xerror', 'ignore_unknown', 'copy_unknown'],
 } as const satisfies Record<Scope, readonly string[]>;

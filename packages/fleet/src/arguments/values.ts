@@ -93,12 +93,12 @@ export function expression(max: number): Check {
   };
 }
 
-export const word = pattern(/^[A-Za-z0-9_.+|-]{1,100}$/, 'a plain word');
+export const word = pattern(/^[A-Za-z0-9_+][A-Za-z0-9_.+|-]{0,99}$/, 'a plain word');
 export const color = pattern(/^(0x|#)?[A-Za-z0-9]{1,24}(@(0x[0-9A-Fa-f]{2}|[01](\.\d{1,4})?))?$/, 'a color');
 export const ratio = pattern(/^\d{1,5}([:/]\d{1,5}|\.\d{1,6})?$/, 'a ratio such as 16:9');
 
 /** Text for a tag of the output: one line, up to a kilobyte. */
-export const metadata = pattern(/^[A-Za-z0-9_.-]{1,64}=[^\p{Cc}]{0,1024}$/u, 'key=value without control characters');
+export const metadata = pattern(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}=[^\p{Cc}]{0,1024}$/u, 'key=value without control characters');
 
 /** Numbers joined by `|` or blanks, each within the bounds. */
 export function numbers(min: number, max: number): Check {

@@ -146,6 +146,7 @@ export class Coordinator implements AsyncDisposable {
 
   /** The kept log lines, then new ones until the job ends. */
   async *followLogs(id: string, signal: AbortSignal): AsyncGenerator<LogLine> {
+    await this.#row(id);
     using reader = this.#context.feed.subscribe(id);
     const kept = await this.#context.logs.read(id, () => { reader.takeNow(); });
     yield* kept;

@@ -1,7 +1,7 @@
 /** The passes that repair what nobody reported: ended leases, stalled attempts, abandoned verifications, orphaned outputs. */
 import { receivedOf, takeOrphans } from '../output-store.ts';
 import { excludedWorkers, sweepExpired, sweepStalled, takeVerifications, type JobRow } from '../store.ts';
-import { announce, writeLog, type Context } from './context.ts';
+import { announce, verificationLease, writeLog, type Context } from './context.ts';
 import { noteFailure } from './registry.ts';
 import { discardAll } from './transfers.ts';
 
@@ -13,11 +13,11 @@ const patience = 1.25;
 
 export async function sweep(context: Context): Promise<Swept> {
   const now = context.clock();
-  const { lease, stall, wall, grace } = context.timings;
+  const { stall, wall, grace } = context.timings;
   const isSettling = now - context.startedAt < grace;
   // Each statement stands for itself, so no serializable order is needed, which would collide with every report.
   const swept = await context.data.writeReadCommitted(async (tx) => {
-    const verifications = await takeVerifications(tx, now, now + lease);
+    const verifications = await takeVerifications(tx, now, now + verificationLease(context));
     if (isSettling) return { released: [], verifications };
     const released = [...await sweepExpired(tx, now), ...await sweepStalled(tx, now - stall * patience, now - wall * patience, now)];
     return { released, verifications };

@@ -4,6 +4,7 @@
  */
 import { appendFile, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Ulid } from '@weir/contracts/identity';
 import { LogLine } from '@weir/contracts/jobs';
 
 const headBytes = 2 * 1024 * 1024;
@@ -24,7 +25,7 @@ export class JobLogs {
   async append(job: string, lines: readonly LogLine[]): Promise<void> {
     if (lines.length === 0) return;
     await this.#inTurn(job, async () => {
-      const folder = join(this.#folder, job);
+      const folder = this.#folderOf(job);
       await mkdir(folder, { recursive: true, mode: 0o700 });
       await appendFile(await this.#segmentFor(folder), lines.map((line) => `${JSON.stringify(line)}\n`).join(''), { mode: 0o600 });
     });
@@ -36,18 +37,23 @@ export class JobLogs {
    */
   async read(job: string, meanwhile: () => void = () => undefined): Promise<LogLine[]> {
     return await this.#inTurn(job, async () => {
-      const texts = await Promise.all(segments.map((name) => readOrEmpty(join(this.#folder, job, name))));
+      const texts = await Promise.all(segments.map((name) => readOrEmpty(join(this.#folderOf(job), name))));
       meanwhile();
       return texts.flatMap(linesOf);
     });
   }
 
   async remove(job: string): Promise<void> {
-    await this.#inTurn(job, () => rm(join(this.#folder, job), { recursive: true, force: true }));
+    await this.#inTurn(job, () => rm(this.#folderOf(job), { recursive: true, force: true }));
+  }
+
+  /** Ids come from our database; no path is made of anything else. */
+  #folderOf(job: string): string {
+    return join(this.#folder, Ulid.parse(job));
   }
 
   async #segmentFor(folder: string): Promise<string> {
-    const [head, old, tail] = segments.map((name) => join(folder, name)) as [string, string, string];
+    const [head, old, tail] = [join(folder, 'head.ndjson'), join(folder, 'old.ndjson'), join(folder, 'tail.ndjson')];
     if (await sizeOf(head) < headBytes) return head;
     if (await sizeOf(tail) >= segmentBytes) await rename(tail, old);
     return tail;

@@ -3,22 +3,23 @@ import { WeirError } from '@weir/contracts/errors';
 import type { JobOutput } from '@weir/contracts/jobs';
 import { outputsOf, receivedOf, takeOutputs } from '../output-store.ts';
 import { completeJob, excludedWorkers, findJob, renewVerification, type Attempt, type JobRow } from '../store.ts';
-import { announce, writeLog, type Context, type ExaminedOutput } from './context.ts';
+import { announce, verificationLease, writeLog, type Context, type ExaminedOutput } from './context.ts';
 import { noteFailure, noteSuccess } from './registry.ts';
 import { reportFailed } from './reports.ts';
 import { specificationOf, type Specification } from './specification.ts';
 import { discardAll } from './transfers.ts';
 
-/** Ends in `completed`, or in another attempt or `failed` when an output is not what it should be. Throws only when `signal` aborts. */
+/** Ends in `completed`, or in another attempt or `failed` when an output is not what it should be; stays `verifying` when `signal` aborts. */
 export async function verifyAndPublish(context: Context, row: JobRow, signal: AbortSignal): Promise<void> {
   const attempt: Attempt = { job: row.id, fence: row.fence, worker: row.worker ?? '' };
   const lost = new AbortController();
-  const renewal = setInterval(() => void keepLease(context, attempt, lost), context.timings.lease / 3);
+  const renewal = setInterval(() => void keepLease(context, attempt, lost), verificationLease(context) / 3);
   try {
     await examineAndPublish(context, row, attempt, AbortSignal.any([signal, lost.signal]));
   } catch (error) {
-    signal.throwIfAborted();
-    await refuse(context, attempt, error);
+    if (!signal.aborted) return await refuse(context, attempt, error);
+    // This process ends: whoever comes next need not wait for the lease to run out.
+    await context.data.writeReadCommitted((tx) => renewVerification(tx, attempt, 0));
   } finally {
     clearInterval(renewal);
   }
@@ -82,7 +83,7 @@ async function refuse(context: Context, attempt: Attempt, error: unknown): Promi
 
 async function keepLease(context: Context, attempt: Attempt, lost: AbortController): Promise<void> {
   try {
-    const kept = await context.data.writeReadCommitted((tx) => renewVerification(tx, attempt, context.clock() + context.timings.lease));
+    const kept = await context.data.writeReadCommitted((tx) => renewVerification(tx, attempt, context.clock() + verificationLease(context)));
     if (!kept) lost.abort(new WeirError('job.lease_lost'));
   } catch (error) {
     context.onError(error, 'renewing the lease of a verification');

@@ -1,7 +1,7 @@
 /** What workers report about their attempts, and what becomes of the job. Each report is believed only under its fence. */
 import { workerStopping, type LogText, type WorkerMessage } from '@weir/contracts/workers';
 import { beginVerification, failAttempt, findJob, interruptAttempt, recordProgress, renewLeases, startAttempt, type Attempt, type JobRow } from '../store.ts';
-import { announce, writeLog, type Context } from './context.ts';
+import { announce, verificationLease, writeLog, type Context } from './context.ts';
 import { noteFailure } from './registry.ts';
 
 type Said<T extends WorkerMessage['type']> = Extract<WorkerMessage, { type: T }>;
@@ -29,7 +29,7 @@ export async function reportLog(context: Context, attempt: Attempt, lines: reado
 
 /** running → verifying. `verify`: this call made the change, so the caller verifies; `known`: an earlier report did. */
 export async function reportDelivered(context: Context, attempt: Attempt): Promise<{ kind: 'verify'; row: JobRow } | { kind: 'known' } | { kind: 'lost' }> {
-  const row = await context.data.writeReadCommitted((tx) => beginVerification(tx, attempt, context.clock() + context.timings.lease));
+  const row = await context.data.writeReadCommitted((tx) => beginVerification(tx, attempt, context.clock() + verificationLease(context)));
   if (row !== undefined) {
     announce(context, row);
     return { kind: 'verify', row };

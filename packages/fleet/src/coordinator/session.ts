@@ -75,9 +75,10 @@ export class WorkerSession {
   }
 
   assign({ job, fence }: Attempt, assignment: Assignment): void {
+    const signed = this.#identity.signAssignment(assignment);
     const now = this.#context.clock();
     this.#running.set(job, { fence, moved: 0, movedAt: now, writtenAt: now });
-    this.#send({ type: 'assign', assignment: this.#identity.signAssignment(assignment) });
+    this.#send({ type: 'assign', assignment: signed });
   }
 
   cancel({ job, fence }: Readonly<{ job: string; fence: number }>): void {

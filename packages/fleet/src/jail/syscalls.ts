@@ -2,11 +2,12 @@
 
 type Numbers = readonly [x64: number | null, arm64: number | null];
 
-/** What could look at, signal or steer another process. */
+/** What could look at, signal or steer another process. Without signals to itself an aborting program ends by a trap instead. */
 const otherProcesses = {
   ptrace: [101, 117], process_vm_readv: [310, 270], process_vm_writev: [311, 271], kcmp: [312, 272], pidfd_open: [434, 434],
-  pidfd_getfd: [438, 438], pidfd_send_signal: [424, 424], kill: [62, 129], tkill: [200, 130], rt_sigqueueinfo: [129, 138],
-  rt_tgsigqueueinfo: [297, 240], fork: [57, null], vfork: [58, null],
+  pidfd_getfd: [438, 438], pidfd_send_signal: [424, 424], kill: [62, 129], tkill: [200, 130], tgkill: [234, 131], rt_sigqueueinfo: [129, 138],
+  rt_tgsigqueueinfo: [297, 240], fork: [57, null], vfork: [58, null], setpriority: [141, 140], ioprio_set: [251, 30], sched_setparam: [142, 118],
+  sched_setscheduler: [144, 119], sched_setattr: [314, 274], sched_setaffinity: [203, 122],
 } as const satisfies Record<string, Numbers>;
 
 /** What could leave or rebuild the namespaces; `clone` itself is filtered by its flags. */
@@ -66,6 +67,7 @@ export const flagRules: readonly FlagRule[] = [
   { numbers: [56, 220], argument: 0, refuse: newNamespaces, need: thread }, // clone
   { numbers: [2, null], argument: 1, refuse: namelessFile, need: 0 }, // open
   { numbers: [257, 56], argument: 2, refuse: namelessFile, need: 0 }, // openat
+  { numbers: [302, 261], argument: 0, refuse: 0xffff_ffff, need: 0 }, // prlimit64: of itself (0) alone
 ];
 
 /** `clone3` has its flags in memory, where a filter can't see them: answered "not there", so libc falls back to `clone`. */

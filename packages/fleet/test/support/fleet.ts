@@ -1,12 +1,11 @@
 /** A coordinator behind a small HTTP server on loopback, with a real content store and database, for tests that talk to it as workers do. */
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { createPublicKey, createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import { chmod, mkdir } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
-import { newUlid } from '@weir/contracts/clock';
 import { WeirError } from '@weir/contracts/errors';
 import { JobRequest, type Job } from '@weir/contracts/jobs';
 import { JoinRequest } from '@weir/contracts/workers';
@@ -19,45 +18,55 @@ import { newMasterKey } from '@weir/security/master-keys';
 import { readRequestSignature, verifySignature } from '@weir/security/request-signing/http-message';
 import { digestOfBody, dffmpegHeaders, verifyDffmpeg } from '@weir/security/request-signing/dffmpeg';
 import { Secret } from '@weir/security/secret';
-import { newTokenKey, publicJwk } from '@weir/security/token-keys';
+import { newTokenKey, publicJwk, type TokenKey } from '@weir/security/token-keys';
 import { verifyToken } from '@weir/security/tokens';
-import { createPublicKey, createSecretKey } from 'node:crypto';
 import { assignmentKeyOfHmac, signAssignment, type AssignmentKey } from '../../src/assignment.ts';
 import { Coordinator, type CoordinatorOptions, type SubmitOptions } from '../../src/coordinator/coordinator.ts';
 import { jobGrantSigner } from '../../src/coordinator/grants.ts';
 import { acceptJoin } from '../../src/coordinator/invites.ts';
 import type { Timings, VerifyOutputs } from '../../src/coordinator/context.ts';
 import type { WorkerCredentials } from '../../src/worker/credentials.ts';
-import { temporaryFolder } from '../../../data/test/support/temporary.ts';
+import { temporaryFolder, type TemporaryFolder } from '../../../data/test/support/temporary.ts';
 
 export const quick: Partial<Timings> = { lease: 1_500, tick: 100, stall: 20_000, cancel: 1_000, live: 3_000, grace: 300, hello: 2_000, poll: 100 };
 
 /** Publishes what came, without looking at it: for tests of the way, not of media. */
 export const unexamined: VerifyOutputs = async ({ outputs }) => outputs.map(({ name, received }) => ({ name, received, contentType: 'application/octet-stream', probe: null }));
 
-export type FleetOptions = Readonly<{ timings?: Partial<Timings>; verify?: (parts: { data: Data; content: ContentStore; scratch: string }) => VerifyOutputs; tls?: { key: string; cert: string }; authorize?: (owner: string, holding: string) => boolean }>;
+export type FleetOptions = Readonly<{ timings?: Partial<Timings>; verify?: (parts: { data: Data; content: ContentStore; scratch: string }) => VerifyOutputs; tls?: { key: string; cert: string }; authorize?: (owner: string, holding: string) => boolean;
+  /** Another node of the same installation: one database, one content store, the same keys. */
+  peer?: Fleet }>;
 
-export async function startFleet(data: Data, options: FleetOptions = {}) {
-  const cleanup = new AsyncDisposableStack();
+export async function startFleet(data: Data, options: FleetOptions = {}): Promise<Fleet> {
+  return await startNode(data, options);
+}
+
+type Shared = Readonly<{ folder: TemporaryFolder; scratch: string; content: ContentStore; instance: string; key: TokenKey; hmacKeys: Map<string, Secret> }>;
+
+async function newInstallation(cleanup: AsyncDisposableStack): Promise<Shared> {
   const folder = cleanup.use(await temporaryFolder());
   // As root, media programs run as nobody, who must reach the outputs below.
   await chmod(folder.path, 0o711);
   const scratch = folder.join('jobs');
   await mkdir(scratch, { mode: 0o700 });
   const content = new ContentStore(await openBlobStore(folder.path), new KeyRing(keys()), { encrypt: true });
-  const instance = `weir-${randomUUID()}`;
-  const key = newTokenKey('k1');
+  return { folder, scratch, content, instance: `weir-${randomUUID()}`, key: newTokenKey('k1'), hmacKeys: new Map() };
+}
+
+async function startNode(data: Data, options: FleetOptions) {
+  const cleanup = new AsyncDisposableStack();
+  const shared: Shared = options.peer?.shared ?? await newInstallation(cleanup);
+  const { folder, scratch, content, instance, key, hmacKeys } = shared;
   if (key.algorithm !== 'EdDSA' || key.private === undefined) throw new Error('a signing key is needed');
   const instanceSigner: AssignmentKey = { algorithm: 'EdDSA', key: key.private };
   const errors: unknown[] = [];
-  const hmacKeys = new Map<string, Secret>();
   const coordinatorOptions: CoordinatorOptions = {
     data, content, directory: folder.path, instance, timings: { ...quick, ...options.timings },
     authorizeInput: async (owner, holding) => options.authorize?.(owner, holding) ?? true,
     signGrant: jobGrantSigner('weir', instance, key), onError: (error) => errors.push(error),
     verifyOutputs: options.verify?.({ data, content, scratch }) ?? unexamined,
   };
-  const state = { coordinator: new Coordinator(coordinatorOptions), puts: 0, breakInputAfter: 0 };
+  const state = { coordinator: new Coordinator(coordinatorOptions), requests: 0, breakInputAfter: 0 };
   state.coordinator.start();
 
   const jobOf = (request: http.IncomingMessage) => {
@@ -74,7 +83,6 @@ export async function startFleet(data: Data, options: FleetOptions = {}) {
     const claims = jobOf(request);
     if (claims.job !== id || claims.object !== `${kind === 'inputs' ? 'input' : 'output'}:${part}`) throw new WeirError('permission.refused');
     if (kind === 'inputs') return await input(claims, Number(part), request, response);
-    state.puts += 1;
     await state.coordinator.receiveOutput({ job: id, fence: claims.fence, worker: claims.sub }, {
       name: part, size: Number(request.headers['content-length']), sha256: String(request.headers['x-weir-sha256']), bytes: request,
     });
@@ -131,6 +139,7 @@ export async function startFleet(data: Data, options: FleetOptions = {}) {
   const sockets = new Set<Duplex>();
   const upgrades = new WebSocketServer({ noServer: true, maxPayload: 256 * 1024 });
   const handler = (request: http.IncomingMessage, response: http.ServerResponse): void => {
+    state.requests += 1;
     serve(request, response).catch((error: unknown) => {
       const known = error instanceof WeirError ? error : new WeirError('internal');
       if (known !== error) errors.push(error);
@@ -161,10 +170,10 @@ export async function startFleet(data: Data, options: FleetOptions = {}) {
   }
 
   return {
-    state, data, content, errors, instance, instanceSigner, folder, url: new URL(`${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${address.port}`),
+    state, data, content, errors, folder, shared, url: new URL(`${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${address.port}`),
     /** An HMAC worker's credentials. */
     worker(name: string): Extract<WorkerCredentials, { kind: 'hmac' }> {
-      const secret = new Secret(randomBytes(32));
+      const secret = hmacKeys.get(name) ?? new Secret(randomBytes(32));
       hmacKeys.set(name, secret);
       return { kind: 'hmac', key: secret };
     },
@@ -211,10 +220,7 @@ export async function startFleet(data: Data, options: FleetOptions = {}) {
     [Symbol.asyncDispose]: () => cleanup.disposeAsync(),
   };
 }
-export type Fleet = Awaited<ReturnType<typeof startFleet>>;
-
-export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-export const newId = newUlid;
+export type Fleet = Awaited<ReturnType<typeof startNode>>;
 
 function keys() {
   const master = newMasterKey('m1');

@@ -6,7 +6,7 @@ import { Section } from '../ui/page.tsx';
 export function Commands({ cid }: Readonly<{ cid: string | undefined }>) {
   const input = cid ?? 'CID';
   return (
-    <Section title="From a terminal">
+    <Section title="From a terminal" className="min-w-0 self-start">
       <ol className="space-y-4">
         <li>
           <p className="mb-1.5 text-sm text-muted">Get a token for a program, on the machine that runs Weir</p>

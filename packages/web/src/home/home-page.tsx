@@ -26,17 +26,17 @@ export function HomePage() {
     <Page title="Home">
       {status.isError && <div className="mb-5"><Failure error={status.error} onRetry={() => { void status.refetch(); }} /></div>}
       {status.data !== undefined && <Warnings status={status.data} />}
-      <div className="grid gap-5 lg:grid-cols-[minmax(0,1fr)_20rem]">
-        <div className="min-w-0 space-y-5">
+      <div className="grid gap-5 lg:grid-cols-[minmax(0,1fr)_20rem] lg:grid-rows-[auto_1fr]">
+        <div className="min-w-0">
           {library.isPending && <Loading><Skeleton className="aspect-video w-full rounded-2xl" /></Loading>}
           {library.isError && <Failure error={library.error} onRetry={() => { void library.refetch(); }} />}
           {library.isSuccess && (featured === undefined ? <NothingToPlay mayUpload={may('write_content')} /> : <Featured item={featured} />)}
-          <Commands cid={featured?.cid} />
         </div>
-        <div className="min-w-0 space-y-5">
+        <div className="min-w-0 space-y-5 lg:col-start-2 lg:row-span-2 lg:row-start-1">
           {status.isPending ? <Loading><Skeleton className="h-40 w-full rounded-2xl" /></Loading> : status.data !== undefined && <StatusSummary status={status.data} />}
           {may('submit_jobs') && <RunningNow />}
         </div>
+        <Commands cid={featured?.cid} />
       </div>
     </Page>
   );
@@ -50,7 +50,7 @@ function Featured({ item }: Readonly<{ item: LibraryItem }>) {
   const { principal } = useCaller();
   const may = useMay();
   const own = item.owner === principal;
-  const policy = useQuery({ ...policyQuery(item.cid), enabled: own && may('manage_policies') });
+  const policy = useQuery({ ...policyQuery(item), enabled: own && may('manage_policies') });
   return (
     <section aria-label="Newest in the library" className="card overflow-hidden p-3 sm:p-4">
       <Player cid={item.cid} contentType={item.content_type} title={item.title} />

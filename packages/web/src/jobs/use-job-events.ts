@@ -8,6 +8,7 @@ import { jobQuery } from '../queries.ts';
 import { useWhileVisible } from '../use-while-visible.ts';
 import { rememberJob } from './job-cache.ts';
 import { hasEnded } from './job-text.ts';
+import { mergeLines } from './log-lines.ts';
 
 /** Older lines are dropped beyond this many; the whole log can be fetched. */
 const maxLines = 2_000;
@@ -40,11 +41,3 @@ export function useJobEvents(job: Job): readonly LogLine[] {
   });
   return mergeLines(stored.data ?? [], fresh).slice(-maxLines);
 }
-
-/** Stored lines, then those that came after the last of them: the event stream repeats what the log already held. */
-export function mergeLines(stored: readonly LogLine[], fresh: readonly LogLine[]): readonly LogLine[] {
-  const known = new Set(stored.map(keyOf));
-  return [...stored, ...fresh.filter((line) => !known.has(keyOf(line)))];
-}
-
-const keyOf = ({ at, attempt, text }: LogLine): string => `${attempt} ${at} ${text}`;

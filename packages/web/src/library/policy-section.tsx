@@ -19,7 +19,7 @@ import { PolicyConditions } from './policy-conditions.tsx';
 import { draftOf, policyOf, type DraftErrors, type PolicyDraft } from './policy-draft.ts';
 
 export function PolicySection({ item }: Readonly<{ item: LibraryItem }>) {
-  const policy = useQuery(policyQuery(item.cid));
+  const policy = useQuery(policyQuery(item));
   if (policy.isPending) return <Section title="Who may use it"><Loading><Skeleton className="h-28 w-full rounded-xl" /></Loading></Section>;
   if (policy.isError) return <Section title="Who may use it"><Failure error={policy.error} onRetry={() => { void policy.refetch(); }} /></Section>;
   return <PolicyForm key={policy.dataUpdatedAt} item={item} saved={policy.data} />;
@@ -37,7 +37,7 @@ function PolicyForm({ item, saved }: Readonly<{ item: LibraryItem; saved: Policy
   const save = useMutation({
     mutationFn: (next: Policy) => policies.set(api, item.cid, next),
     onSuccess: async (stored) => {
-      cache.setQueryData(policyQuery(item.cid).queryKey, stored);
+      cache.setQueryData(policyQuery(item).queryKey, stored);
       notify('Policy saved', policySentence(stored, item.owner, item.owner === principal));
       await Promise.all([
         cache.invalidateQueries({ queryKey: libraryItemQuery(item.library_id).queryKey }),

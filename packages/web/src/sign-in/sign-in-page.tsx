@@ -2,6 +2,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import * as auth from '@weir/sdk/auth';
+import { RemoteError } from '@weir/sdk/remote-error';
 import { useEffect, useEffectEvent, useState } from 'react';
 import { api } from '../api.ts';
 import { explain } from '../explain.ts';
@@ -53,7 +54,7 @@ export function SignInPage() {
         </div>
         <div className="card p-5 sm:p-6">
           {secret === null || signIn.isError
-            ? <NewLink {...(signIn.isError ? { error: explain(signIn.error) } : {})} />
+            ? <NewLink {...(signIn.isError ? { error: whyNot(signIn.error) } : {})} />
             : (
               <>
                 <p className="mb-4 text-sm text-muted">Your link works once and for ten minutes. This browser stays signed in afterwards.</p>
@@ -66,6 +67,11 @@ export function SignInPage() {
       </div>
     </main>
   );
+}
+
+function whyNot(error: unknown): string {
+  if (error instanceof RemoteError && error.status === 401) return 'This link was used already, is older than ten minutes, or belongs to another Weir.';
+  return explain(error);
 }
 
 function NewLink({ error }: Readonly<{ error?: string }>) {

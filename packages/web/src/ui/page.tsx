@@ -7,7 +7,7 @@ export function Page({ title, heading, actions, children }: Readonly<{ title: st
   return (
     <>
       <header className="mb-5 flex flex-wrap items-center gap-x-4 gap-y-3 sm:mb-7">
-        <div className="min-w-0 flex-1 basis-56">{heading ?? <h1 className="text-2xl font-semibold tracking-tight sm:text-[1.75rem]">{title}</h1>}</div>
+        <div className={cx('min-w-0 flex-1', heading !== undefined && 'basis-72')}>{heading ?? <h1 className="text-2xl font-semibold tracking-tight sm:text-[1.75rem]">{title}</h1>}</div>
         {actions !== undefined && <div className="flex flex-wrap items-center gap-2">{actions}</div>}
       </header>
       {children}

@@ -27,7 +27,7 @@ export function Player({ cid, contentType, title, grant, autoPlay = false }: Pla
 
   // A media element does not tell why it stopped; the server does when it is asked.
   const askWhy = (): void => {
-    content.askWhy(api, cid, { grant }).then(
+    content.check(api, cid, { grant }).then(
       () => setProblem('This browser cannot play this format. Download it, or make an MP4 of it.'),
       (error: unknown) => setProblem(explain(error)),
     );

@@ -57,26 +57,21 @@ function Watching({ link }: Readonly<{ link: WatchLink }>) {
 
 /** Shows the content while the right holds and takes it away when it does not. Never throws. */
 async function watch({ cid, grant }: WatchLink, show: (stage: Stage) => void, signal: AbortSignal): Promise<void> {
-  let hasPlayed = false;
+  const ask = (during: AbortSignal) => content.check(api, cid, { grant, signal: during });
   try {
-    const { contentType } = await content.check(api, cid, { grant, signal });
-    hasPlayed = true;
+    // Before the player, so that it goes on with this reading instead of opening another: a link may be good for one.
+    const { contentType } = await ask(signal);
     show({ at: 'playing', contentType });
-    await untilRefused(async (during) => { await content.check(api, cid, { grant, signal: during }); }, isRefusal, signal);
   } catch (error) {
-    if (signal.aborted) return;
-    if (!isRefusal(error)) return show({ at: 'unreachable', error });
+    if (!signal.aborted) show(isRefusal(error) ? { at: 'refused', hasPlayed: false, reason: explain(error) } : { at: 'unreachable', error });
+    return;
   }
-  if (signal.aborted) return;
-  show({ at: 'refused', hasPlayed, reason: '' });
-  show({ at: 'refused', hasPlayed, reason: await reasonOf(cid, grant) });
+  const refusal = await untilRefused(ask, isRefusal, signal);
+  if (!signal.aborted) show({ at: 'refused', hasPlayed: true, reason: explain(refusal) });
 }
 
-/** Too many questions are not a refusal of the right. */
-const isRefusal = (error: unknown): boolean => error instanceof RemoteError && error.status < 500 && error.status !== 429;
-
-const reasonOf = (cid: string, grant: string): Promise<string> =>
-  content.askWhy(api, cid, { grant }).then(() => '', (error: unknown) => explain(error));
+/** Only what speaks of the right ends the playing; being asked to ask less often does not. */
+const isRefusal = (error: unknown): boolean => error instanceof RemoteError && [401, 403, 404, 410].includes(error.status);
 
 function Refused({ hasPlayed, reason }: Readonly<{ hasPlayed: boolean; reason: string }>) {
   return (
@@ -87,7 +82,7 @@ function Refused({ hasPlayed, reason }: Readonly<{ hasPlayed: boolean; reason: s
         {hasPlayed ? 'Playback stopped because the link was revoked, has expired, or its rules changed.' : 'It was revoked, has expired, or was used as often as it allows.'}
         {' '}Ask who sent it for a new one.
       </p>
-      {reason !== '' && <p className="mt-4 text-[0.8125rem] text-muted">The server says: {reason}</p>}
+      <p className="mt-4 text-[0.8125rem] text-muted">The server says: {reason}</p>
     </div>
   );
 }

@@ -1,13 +1,13 @@
 /** Asks again and again whether a right still holds, because a player that has buffered ahead would not notice. */
 
 /** Well inside the second that Weir promises, with room for the request itself. */
-export const askEveryMs = 600;
+export const askEveryMs = 500;
 
 /**
  * Returns the first refusal; ends quietly when the signal aborts.
  * `ask` resolves while the right holds and rejects when it does not; `isRefusal` tells a refusal from a network that is down for a moment.
  */
-export async function untilRefused(ask: (signal: AbortSignal) => Promise<void>, isRefusal: (error: unknown) => boolean, signal: AbortSignal): Promise<unknown> {
+export async function untilRefused(ask: (signal: AbortSignal) => Promise<unknown>, isRefusal: (error: unknown) => boolean, signal: AbortSignal): Promise<unknown> {
   while (!signal.aborted) {
     try {
       await ask(signal);

@@ -1,0 +1,21 @@
+/** `weir config …` */
+import { findConfigFile, loadConfig } from '@weir/server/config/load';
+import { configJsonSchema, defaultConfigText } from '@weir/server/config/print';
+import { print, printJson, type Context } from '../context.ts';
+
+export function printDefault(this: Context): void {
+  print(this, defaultConfigText().trimEnd());
+}
+
+export function printSchema(this: Context): void {
+  printJson(this, configJsonSchema());
+}
+
+export type CheckFlags = Readonly<{ json?: boolean }>;
+
+export function check(this: Context, flags: CheckFlags, named?: string): void {
+  const file = findConfigFile(named, this.environment);
+  loadConfig({ file, environment: this.environment });
+  if (flags.json === true) return printJson(this, { file: file ?? null, valid: true });
+  print(this, file === undefined ? 'There is no configuration file; the defaults and the environment are good.' : `${file} is good.`);
+}

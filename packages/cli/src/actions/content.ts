@@ -1,0 +1,159 @@
+/** `weir upload`, `get`, `ls`, `rm`: bytes to and from a server. */
+import { createReadStream } from 'node:fs';
+import { open, rename, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Content } from '@weir/contracts/content';
+import { WeirError } from '@weir/contracts/errors';
+import type { Client } from '@weir/sdk/client';
+import * as content from '@weir/sdk/content';
+import * as library from '@weir/sdk/library';
+import { connect } from '../client/connection.ts';
+import { note, print, printJson, type Context } from '../context.ts';
+import type { ServerFlags } from '../flags.ts';
+import type { ByteRange } from '../parse.ts';
+import { liveLine, transferText } from '../terminal/progress.ts';
+import { tableText } from '../terminal/table.ts';
+import { formatBytes } from '../terminal/units.ts';
+
+type Common = ServerFlags & Readonly<{ quiet?: boolean; json?: boolean }>;
+export type UploadFlags = Common & Readonly<{ title?: string; type?: string }>;
+export type GetFlags = ServerFlags & Readonly<{ output?: string; range?: ByteRange; quiet?: boolean }>;
+export type LsFlags = Common & Readonly<{ limit: number; cursor?: string }>;
+
+const pieceBytes = 1 << 20;
+
+export async function upload(this: Context, flags: UploadFlags, ...files: readonly string[]): Promise<void> {
+  if (flags.title !== undefined && files.length > 1) throw new WeirError('request.invalid', '--title names one upload; upload the files one by one.');
+  const client = await connect(this, flags);
+  const items: (Content & { file: string })[] = [];
+  for (const file of files) {
+    const sent = await uploadFile(this, client, file, flags);
+    items.push({ ...sent, file });
+    if (flags.quiet === true) print(this, sent.cid);
+    else if (flags.json !== true) print(this, `${sent.cid}  ${formatBytes(sent.size)}  ${file}`);
+  }
+  if (flags.json === true) printJson(this, { items });
+}
+
+/** `-` is standard input, whose length nobody knows. */
+export async function uploadFile(context: Context, client: Client, file: string, flags: Pick<UploadFlags, 'title' | 'type'>): Promise<Content> {
+  const size = file === '-' ? undefined : await sizeOf(file);
+  using live = liveLine(context.process.stderr);
+  const startedAt = performance.now();
+  const name = file === '-' ? 'standard input' : path.basename(file);
+  const source: AsyncIterable<Uint8Array> = file === '-' ? context.stdin : createReadStream(file, { highWaterMark: pieceBytes });
+  return content.upload(client, source, {
+    filename: flags.title ?? (file === '-' ? 'standard-input' : name), contentType: flags.type, size, signal: context.signal,
+    onProgress: (sent) => live.show(transferText(name, sent, size, performance.now() - startedAt)),
+  });
+}
+
+async function sizeOf(file: string): Promise<number> {
+  const found = await stat(file);
+  if (!found.isFile()) throw new WeirError('request.invalid', `${file} is not a file; for a pipe use: … | weir upload -`);
+  return found.size;
+}
+
+export async function get(this: Context, flags: GetFlags, cid: string): Promise<void> {
+  const client = await connect(this, flags);
+  if (flags.output === undefined || flags.output === '-') return toStandardOutput(this, client, cid, flags.range);
+  if (flags.range !== undefined) return toFile(this, client, cid, { file: flags.output, range: flags.range, quiet: flags.quiet === true });
+  await resumable(this, client, cid, flags.output, flags.quiet === true);
+}
+
+async function toStandardOutput(context: Context, client: Client, cid: string, range: ByteRange | undefined): Promise<void> {
+  if (context.process.stdout.isTTY === true) throw new WeirError('request.invalid', 'Media on a terminal is no use; name a file with -o FILE, or pipe it on.');
+  const response = await content.download(client, cid, { range, signal: context.signal });
+  await pipeline(bodyOf(response), context.process.stdout, { end: false, signal: context.signal });
+}
+
+/** Whole content goes to `FILE.part`, goes on there after an interruption, and gets its name when it is complete. */
+async function resumable(context: Context, client: Client, cid: string, file: string, quiet: boolean): Promise<void> {
+  const part = `${file}.${cid.slice(-12)}.part`;
+  const have = await bytesOf(part);
+  const start = have > 0 ? have : undefined;
+  const total = await toFile(context, client, cid, { file: part, range: start === undefined ? undefined : { start, end: undefined }, quiet: true });
+  const got = await bytesOf(part);
+  if (got !== total) throw new WeirError('content.incomplete', `${got} of ${total} bytes arrived; run the same command again to go on.`);
+  await rename(part, file);
+  if (!quiet) note(context, `${file}: ${formatBytes(total)}${have > 0 ? `, ${formatBytes(have)} of it from before` : ''}`);
+}
+
+type FileOrder = Readonly<{ file: string; range: ByteRange | undefined; quiet: boolean }>;
+
+/** Returns the length of the whole content. A start beyond zero is written there, so that what is before it stays. */
+async function toFile(context: Context, client: Client, cid: string, { file, range, quiet }: FileOrder): Promise<number> {
+  const isContinued = range !== undefined && range.end === undefined && file.endsWith('.part');
+  const response = await download(context, client, cid, isContinued, range);
+  if (response === undefined) return range?.start ?? 0;
+  const total = totalOf(response);
+  const expected = Number(response.headers.get('content-length') ?? 0);
+  const before = isContinued && response.status === 206 ? (range?.start ?? 0) : 0;
+  await using target = await open(file, before > 0 ? 'r+' : 'w', 0o600);
+  using live = liveLine(context.process.stderr);
+  const startedAt = performance.now();
+  let written = 0;
+  for await (const piece of bodyOf(response)) {
+    const bytes: Buffer = piece;
+    await writeAll(target, bytes, before + written);
+    written += bytes.length;
+    live.show(transferText(path.basename(file), before + written, before + expected, performance.now() - startedAt));
+  }
+  await target.sync();
+  if (!quiet) note(context, `${file}: ${formatBytes(written)}`);
+  return total;
+}
+
+/** Undefined when the part on disk is all there is: then a range after its end is refused. */
+async function download(context: Context, client: Client, cid: string, isContinued: boolean, range: ByteRange | undefined): Promise<Response | undefined> {
+  try {
+    return await content.download(client, cid, { range, signal: context.signal });
+  } catch (error) {
+    if (isContinued && error instanceof Error && 'code' in error && error.code === 'content.range') return undefined;
+    throw error;
+  }
+}
+
+async function writeAll(target: Awaited<ReturnType<typeof open>>, bytes: Buffer, position: number): Promise<void> {
+  for (let offset = 0; offset < bytes.length;) offset += (await target.write(bytes, offset, bytes.length - offset, position + offset)).bytesWritten;
+}
+
+function totalOf(response: Response): number {
+  const [, total] = /^bytes [0-9]+-[0-9]+\/([0-9]{1,15})$/.exec(response.headers.get('content-range') ?? '') ?? [];
+  return Number(total ?? response.headers.get('content-length') ?? 0);
+}
+
+function bodyOf(response: Response): Readable {
+  if (response.body === null) throw new WeirError('internal', 'The server sent no body.');
+  return Readable.fromWeb(response.body);
+}
+
+async function bytesOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0;
+    throw error;
+  }
+}
+
+export async function ls(this: Context, flags: LsFlags): Promise<void> {
+  const client = await connect(this, flags);
+  const page = await library.list(client, { limit: flags.limit, cursor: flags.cursor, signal: this.signal });
+  if (flags.json === true) return printJson(this, page);
+  if (flags.quiet === true) return page.items.forEach(({ cid }) => print(this, cid));
+  print(this, tableText(['CID', 'SIZE', 'TYPE', 'WHO', 'TITLE', 'CREATED'], page.items.map((item) =>
+    [item.cid, formatBytes(item.size), item.content_type, item.level ?? 'owner only', item.title, item.created_at])));
+  if (page.next_cursor !== null) note(this, `There are more: weir ls --cursor ${page.next_cursor}`);
+}
+
+export async function rm(this: Context, flags: Common, ...cids: readonly string[]): Promise<void> {
+  const client = await connect(this, flags);
+  for (const cid of cids) {
+    await content.remove(client, cid, { signal: this.signal });
+    if (flags.quiet !== true && flags.json !== true) print(this, `${cid} dropped`);
+  }
+  if (flags.json === true) printJson(this, { dropped: cids });
+}

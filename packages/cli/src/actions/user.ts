@@ -1,0 +1,144 @@
+/** `weir admin user …`: principals and their keys, changed on the server's machine. */
+import { WeirError } from '@weir/contracts/errors';
+import { toInstant, type Principal } from '@weir/contracts/identity';
+import { findHolder } from '@weir/data/directory-lock';
+import { createSignInSecret } from '@weir/data/security-stores/login-sessions';
+import {
+  addHmacKey, addPrincipal, changePrincipal, deletePrincipal, getPrincipal, listPrincipals, principalFacts, type PrincipalChange, type PrincipalRow,
+} from '@weir/data/security-stores/principals';
+import type { Instance } from '@weir/server/instance';
+import { note, print, printJson, type Context } from '../context.ts';
+import type { InstanceFlags } from '../flags.ts';
+import { tableText } from '../terminal/table.ts';
+import { openForOperator, record } from './operator.ts';
+
+type Common = InstanceFlags & Readonly<{ json?: boolean }>;
+export type AddFlags = Common & Readonly<{ role: string; allowedCidrs?: readonly string[]; permission?: readonly string[]; quiet?: boolean }>;
+export type ShowFlags = Common & Readonly<{ showKey?: boolean }>;
+export type RotateFlags = Common & Readonly<{ overlap: number; quiet?: boolean }>;
+export type ScopeFlags = Common & Readonly<{ allowedCidrs?: readonly string[] }>;
+export type LinkFlags = Common & Readonly<{ quiet?: boolean }>;
+
+const pageSize = 500;
+const keyWarning = 'This key can not be shown again; keep it where only its owner can read it.';
+
+export async function add(this: Context, flags: AddFlags, name: string): Promise<void> {
+  await using instance = await openForOperator(this, flags);
+  const now = instance.clock();
+  const key = await instance.data.write(async (tx) => {
+    await addPrincipal(tx, instance.roles, { id: name, role: flags.role, permissions: flags.permission ?? [], networks: flags.allowedCidrs ?? [] }, now);
+    await record(tx, instance, 'user.write', `principal:${name}`, `added with role ${flags.role}`);
+    return addHmacKey(tx, instance.keyRing, name, { now });
+  });
+  printKey(this, flags, { principal: name, role: flags.role, key });
+}
+
+export async function rotateKey(this: Context, flags: RotateFlags, name: string): Promise<void> {
+  await using instance = await openForOperator(this, flags);
+  const created = await instance.data.write(async (tx) => {
+    const { role } = await getPrincipal(tx, name);
+    const key = await addHmacKey(tx, instance.keyRing, name, { now: instance.clock(), overlapMs: flags.overlap * 1_000 });
+    await record(tx, instance, 'key.rotate', `principal:${name}`, flags.overlap === 0 ? 'old keys ended' : `old keys end in ${flags.overlap} s`);
+    return { principal: name, role, key };
+  });
+  printKey(this, flags, created);
+}
+
+function printKey(context: Context, flags: Readonly<{ quiet?: boolean; json?: boolean }>, created: Readonly<{ principal: string; role: string; key: string }>): void {
+  if (flags.quiet === true) print(context, created.key);
+  else if (flags.json === true) printJson(context, created);
+  else print(context, `principal  ${created.principal}\nrole       ${created.role}\nkey        ${created.key}`);
+  note(context, keyWarning);
+}
+
+export async function list(this: Context, flags: Common): Promise<void> {
+  await using instance = await openForOperator(this, flags);
+  const items = [];
+  for (let after: string | undefined; ;) {
+    const rows = await listPrincipals(instance.data.read, { after, limit: pageSize });
+    items.push(...rows.map(toWire));
+    after = rows.at(-1)?.id;
+    if (rows.length < pageSize) break;
+  }
+  if (flags.json === true) return printJson(this, { items, next_cursor: null });
+  print(this, tableText(['NAME', 'KIND', 'ROLE', 'NETWORKS', 'STATE', 'CREATED'], items.map((item) =>
+    [item.principal, item.kind, item.role, item.networks.join(' ') || 'everywhere', item.disabled ? 'disabled' : 'active', item.created_at])));
+}
+
+export async function show(this: Context, flags: ShowFlags, name: string): Promise<void> {
+  await using instance = await openForOperator(this, flags);
+  const row = await getPrincipal(instance.data.read, name);
+  const shown = { ...toWire(row), ...(flags.showKey === true ? { key: await revealKey(instance, name) } : {}) };
+  if (flags.json === true) return printJson(this, shown);
+  print(this, Object.entries(shown).map(([field, value]) => `${field.padEnd(12)} ${Array.isArray(value) ? value.join(' ') || '-' : String(value)}`).join('\n'));
+}
+
+/** Shown to who can open the sealed key anyway; the audit log says that it was. */
+async function revealKey(instance: Instance, name: string): Promise<string> {
+  const now = instance.clock();
+  return instance.data.write(async (tx) => {
+    const row = await tx.selectFrom('principal_key').select(['id', 'secret']).where('principal', '=', name).where('algorithm', '=', 'hmac-sha256')
+      .where((key) => key.or([key('expires_at', 'is', null), key('expires_at', '>', now)])).orderBy('created_at', 'desc').limit(1).executeTakeFirst();
+    if (row?.secret === undefined || row.secret === null) throw new WeirError('object.absent', `"${name}" has no key that can be shown. \`weir admin user rotate-key ${name}\` makes one.`);
+    await record(tx, instance, 'key.show', `principal:${name}`, 'key shown');
+    return Buffer.from(instance.keyRing.open('principal-key', row.id, row.secret)).toString('base64');
+  });
+}
+
+export async function setScope(this: Context, flags: ScopeFlags, name: string): Promise<void> {
+  const networks = flags.allowedCidrs ?? [];
+  await change(this, flags, name, { networks }, networks.length === 0 ? 'may come from everywhere' : `may come from ${networks.join(', ')}`);
+}
+export async function disable(this: Context, flags: Common, name: string): Promise<void> {
+  await change(this, flags, name, { disabled: true }, 'disabled');
+}
+export async function enable(this: Context, flags: Common, name: string): Promise<void> {
+  await change(this, flags, name, { disabled: false }, 'enabled');
+}
+
+async function change(context: Context, flags: Common, name: string, wanted: PrincipalChange, reason: string): Promise<void> {
+  await using instance = await openForOperator(context, flags);
+  const row = await instance.data.write(async (tx) => {
+    await changePrincipal(tx, instance.roles, name, wanted);
+    await record(tx, instance, 'user.write', `principal:${name}`, reason);
+    return getPrincipal(tx, name);
+  });
+  if (flags.json === true) return printJson(context, toWire(row));
+  print(context, `${name}: ${reason}.`);
+}
+
+export async function remove(this: Context, flags: Common, name: string): Promise<void> {
+  await using instance = await openForOperator(this, flags);
+  await instance.data.write(async (tx) => {
+    await deletePrincipal(tx, instance.roles, name, instance.clock());
+    await record(tx, instance, 'user.write', `principal:${name}`, 'deleted');
+  });
+  if (flags.json !== true) print(this, `${name}: deleted. What it owned stays, owned by that name.`);
+}
+
+export async function link(this: Context, flags: LinkFlags, name: string): Promise<void> {
+  await using instance = await openForOperator(this, flags);
+  const made = await makeSignInLink(instance, name);
+  if (flags.json === true) return printJson(this, { link: made });
+  print(this, made);
+  if (flags.quiet !== true) note(this, 'Works once, within ten minutes.');
+}
+
+/** A name of the instance's own keeps its cookie apart from other servers on other ports of this machine. */
+async function makeSignInLink(instance: Instance, name: string): Promise<string> {
+  const base = new URL((await findHolder(instance.dataPath))?.address ?? configuredAddress(instance));
+  if (base.hostname === '127.0.0.1') base.hostname = `${instance.id}.localhost`;
+  const secret = await instance.data.write(async (tx) => {
+    await record(tx, instance, 'user.write', `principal:${name}`, 'sign-in link');
+    return createSignInSecret(tx, name, instance.clock());
+  });
+  return `${base.origin}/sign-in#${secret}`;
+}
+
+function configuredAddress({ config }: Instance): string {
+  const { public_url: publicUrl, tls, address, port } = config.server;
+  return publicUrl ?? `${tls ? 'https' : 'http'}://${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
+
+const toWire = (row: PrincipalRow): Omit<Principal, 'kind'> & { kind: string } =>
+  ({ principal: row.id, kind: row.kind, role: row.role, created_at: toInstant(row.created_at), ...principalFacts(row) });

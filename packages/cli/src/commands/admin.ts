@@ -1,0 +1,105 @@
+/** `weir admin …`: principals on the server's machine, workers through the server. */
+import { buildCommand, buildRouteMap } from '@stricli/core';
+import type { Context } from '../context.ts';
+import { documented } from '../documentation.ts';
+import { instanceFlags, jsonFlag, listOf, quietFlag, serverFlags, type InstanceFlags } from '../flags.ts';
+import { durationOrZero, text } from '../parse.ts';
+import type { AddFlags, LinkFlags, RotateFlags, ScopeFlags, ShowFlags } from '../actions/user.ts';
+import type { WorkerFlags } from '../actions/workers.ts';
+
+type Plain = InstanceFlags & Readonly<{ json?: boolean }>;
+const name = { kind: 'tuple', parameters: [{ brief: 'The principal', placeholder: 'NAME', parse: text }] } as const;
+const cidrs = listOf('Networks it may come from; without one, everywhere', 'CIDR');
+
+const add = buildCommand<AddFlags, [string], Context>({
+  loader: async () => (await import('../actions/user.ts')).add,
+  parameters: {
+    positional: name,
+    flags: {
+      role: { kind: 'parsed', parse: text, brief: 'none, viewer, client, worker, user, operator, admin, or one of your own', placeholder: 'ROLE' },
+      allowedCidrs: cidrs, permission: listOf('Permissions beside those of the role', 'NAME'), quiet: quietFlag, json: jsonFlag, ...instanceFlags,
+    },
+  },
+  docs: documented({
+    brief: 'Add a principal with a request-signing key, which is shown this once',
+    details: 'With --quiet the key alone is on standard output; the warning goes to standard error.',
+    examples: ['weir admin user add alice --role user', 'weir admin user add encoder-1 --role worker --allowed-cidrs 192.0.2.0/24 --quiet > encoder-1.key'],
+  }),
+});
+
+const list = buildCommand<Plain, [], Context>({
+  loader: async () => (await import('../actions/user.ts')).list,
+  parameters: { flags: { json: jsonFlag, ...instanceFlags } },
+  docs: documented({ brief: 'List all principals', examples: ['weir admin user list', 'weir admin user list --json'] }),
+});
+
+const show = buildCommand<ShowFlags, [string], Context>({
+  loader: async () => (await import('../actions/user.ts')).show,
+  parameters: { positional: name, flags: { showKey: { kind: 'boolean', brief: 'Also its request-signing key; the audit log tells that it was shown', optional: true }, json: jsonFlag, ...instanceFlags } },
+  docs: documented({ brief: 'Show a principal', examples: ['weir admin user show alice', 'weir admin user show encoder-1 --show-key'] }),
+});
+
+const rotateKey = buildCommand<RotateFlags, [string], Context>({
+  loader: async () => (await import('../actions/user.ts')).rotateKey,
+  parameters: {
+    positional: name,
+    flags: { overlap: { kind: 'parsed', parse: durationOrZero, brief: 'How long the old key still works', placeholder: '1h', default: '0' }, quiet: quietFlag, json: jsonFlag, ...instanceFlags },
+  },
+  docs: documented({ brief: 'Give a principal a new request-signing key', examples: ['weir admin user rotate-key encoder-1 --overlap 1h'] }),
+});
+
+const setScope = buildCommand<ScopeFlags, [string], Context>({
+  loader: async () => (await import('../actions/user.ts')).setScope,
+  parameters: { positional: name, flags: { allowedCidrs: cidrs, json: jsonFlag, ...instanceFlags } },
+  docs: documented({ brief: 'Say from which networks a principal may come', examples: ['weir admin user set-scope encoder-1 --allowed-cidrs 192.0.2.0/24,2001:db8::/32', 'weir admin user set-scope encoder-1'] }),
+});
+
+const disable = buildCommand<Plain, [string], Context>({
+  loader: async () => (await import('../actions/user.ts')).disable,
+  parameters: { positional: name, flags: { json: jsonFlag, ...instanceFlags } },
+  docs: documented({ brief: 'Refuse a principal; what it has open ends within a second', examples: ['weir admin user disable alice'] }),
+});
+const enable = buildCommand<Plain, [string], Context>({
+  loader: async () => (await import('../actions/user.ts')).enable,
+  parameters: { positional: name, flags: { json: jsonFlag, ...instanceFlags } },
+  docs: documented({ brief: 'Admit a disabled principal again', examples: ['weir admin user enable alice'] }),
+});
+const remove = buildCommand<Plain, [string], Context>({
+  loader: async () => (await import('../actions/user.ts')).remove,
+  parameters: { positional: name, flags: { json: jsonFlag, ...instanceFlags } },
+  docs: documented({ brief: 'Delete a principal with its keys and sessions', examples: ['weir admin user delete alice'] }),
+});
+const link = buildCommand<LinkFlags, [string], Context>({
+  loader: async () => (await import('../actions/user.ts')).link,
+  parameters: { positional: name, flags: { quiet: quietFlag, json: jsonFlag, ...instanceFlags } },
+  docs: documented({ brief: 'Make a one-time sign-in link, good for ten minutes', examples: ['weir admin user link alice'] }),
+});
+
+const user = buildRouteMap({
+  routes: { add, list, show, rotateKey, setScope, disable, enable, delete: remove, link }, docs: { brief: 'Principals: people, clients, workers (on the machine of the server)' },
+});
+
+const invite = buildCommand<WorkerFlags, [], Context>({
+  loader: async () => (await import('../actions/workers.ts')).invite,
+  parameters: { flags: { quiet: quietFlag, json: jsonFlag, ...serverFlags } },
+  docs: documented({ brief: 'Make a link with which one machine joins as a worker, once, within ten minutes', examples: ['weir admin worker invite'] }),
+});
+const workerList = buildCommand<WorkerFlags, [], Context>({
+  loader: async () => (await import('../actions/workers.ts')).list,
+  parameters: { flags: { quiet: quietFlag, json: jsonFlag, ...serverFlags } },
+  docs: documented({ brief: 'List the workers with their load', examples: ['weir admin worker list'] }),
+});
+const workerName = { kind: 'tuple', parameters: [{ brief: 'The worker', placeholder: 'NAME', parse: text }] } as const;
+const drain = buildCommand<WorkerFlags, [string], Context>({
+  loader: async () => (await import('../actions/workers.ts')).drain,
+  parameters: { positional: workerName, flags: { quiet: quietFlag, json: jsonFlag, ...serverFlags } },
+  docs: documented({ brief: 'Give a worker no further jobs', examples: ['weir admin worker drain encoder-1'] }),
+});
+const release = buildCommand<WorkerFlags, [string], Context>({
+  loader: async () => (await import('../actions/workers.ts')).release,
+  parameters: { positional: workerName, flags: { quiet: quietFlag, json: jsonFlag, ...serverFlags } },
+  docs: documented({ brief: 'Give a drained or quarantined worker jobs again', examples: ['weir admin worker release encoder-1'] }),
+});
+const worker = buildRouteMap({ routes: { invite, list: workerList, drain, release }, docs: { brief: 'Machines that run jobs' } });
+
+export const admin = buildRouteMap({ routes: { user, worker }, docs: { brief: 'Principals and workers' } });

@@ -1,0 +1,57 @@
+/** A load generator: keep-alive connections that each send the next of some prepared requests when the last answer is complete. */
+import net from 'node:net';
+import { parentPort, workerData, Worker } from 'node:worker_threads';
+
+type Order = Readonly<{ port: number; requests: readonly string[]; connections: number; seconds: number }>;
+export type Load = Readonly<{ requestsPerSecond: number; failures: number; megabytesPerSecond: number }>;
+
+/** Runs in a thread of its own, so that the measuring process only waits. */
+export function measureLoad(order: Order): Promise<Load> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL(import.meta.url), { workerData: order });
+    worker.once('message', resolve);
+    worker.once('error', reject);
+  });
+}
+
+async function run({ port, requests, connections, seconds }: Order): Promise<Load> {
+  let done = 0;
+  let failures = 0;
+  let bytes = 0;
+  let next = 0;
+  const started = performance.now();
+  const until = started + seconds * 1_000;
+  await Promise.all(Array.from({ length: connections }, () => new Promise<void>((resolve) => {
+    const socket = net.connect(port, '127.0.0.1');
+    let head = '';
+    let left = -1;
+    const send = (): void => {
+      if (performance.now() >= until) { socket.destroy(); resolve(); return; }
+      socket.write(requests[next++ % requests.length] ?? '');
+    };
+    socket.once('connect', send);
+    socket.on('error', () => { failures += 1; resolve(); });
+    socket.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      let body = chunk.length;
+      if (left < 0) {
+        head += chunk.toString('latin1');
+        const end = head.indexOf('\r\n\r\n');
+        if (end < 0) return;
+        if (!/^HTTP\/1\.1 20/.test(head)) failures += 1;
+        left = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0);
+        body = head.length - end - 4;
+        head = '';
+      }
+      left -= body;
+      if (left > 0) return;
+      left = -1;
+      done += 1;
+      send();
+    });
+  })));
+  const elapsed = (performance.now() - started) / 1_000;
+  return { requestsPerSecond: done / elapsed, failures, megabytesPerSecond: bytes / elapsed / 1e6 };
+}
+
+if (parentPort !== null) parentPort.postMessage(await run(workerData as Order));

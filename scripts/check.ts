@@ -1,0 +1,36 @@
+/** `npm run check`: types, lint, unused and unlisted things, the drawing of the floors. Ends with 1 when anything was found. */
+import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const bin = (name: string): string => path.join(root, 'node_modules/.bin', name);
+/** knip is started by this Node: its own first line would find whichever Node the host has. */
+const knip = path.join(path.dirname(createRequire(import.meta.url).resolve('knip/package.json')), 'bin/knip.js');
+
+const checks: readonly (readonly [name: string, command: string, ...rest: string[]])[] = [
+  ['types', bin('tsc'), '-p', '.'],
+  ['types of the web page', bin('tsc'), '-p', 'packages/web'],
+  ['lint', bin('oxlint'), '--type-aware', '--deny-warnings', 'packages', 'scripts', 'test'],
+  ['unused and unlisted', process.execPath, knip],
+  ['floors', process.execPath, 'scripts/floors.ts'],
+];
+
+const failed: string[] = [];
+for (const [name, command, ...rest] of checks) {
+  const startedAt = performance.now();
+  const ok = await succeeds(command, rest);
+  if (!ok) failed.push(name);
+  console.log(`${ok ? 'ok    ' : 'FAILED'} ${name} (${((performance.now() - startedAt) / 1_000).toFixed(1)} s)`);
+}
+console.log(failed.length === 0 ? 'check: nothing found' : `check: findings in ${failed.join(', ')}`);
+process.exitCode = failed.length === 0 ? 0 : 1;
+
+function succeeds(command: string, rest: readonly string[]): Promise<boolean> {
+  return new Promise((resolve) => {
+    const child = spawn(command, rest, { cwd: root, stdio: 'inherit' });
+    child.once('error', (error) => { console.error(`${command} does not start: ${error.message}. Run npm ci.`); resolve(false); });
+    child.once('close', (code) => resolve(code === 0));
+  });
+}

@@ -1,0 +1,110 @@
+/**
+ * `npm test`: installs what the layers need, builds the web page, runs every test, prints each layer's count, and ends with the line
+ * `tests: N passed, N failed, N skipped`. `--all` runs the long loops at full scale (`WEIR_TEST_SCALE=1`).
+ */
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { buildWebPage } from '../packages/server/src/web-build.ts';
+import { installSystemPackages } from './system-packages.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const vitest = path.join(path.dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
+const all = process.argv.includes('--all');
+const inCi = process.env['CI'] === 'true';
+/** Of the long loops (faults, fuzz, load). */
+const scale = process.env['WEIR_TEST_SCALE'] ?? (all ? '1' : inCi ? '0.05' : '0.2');
+const budgetMinutes = all ? 60 : 10;
+const stopGraceMs = 30_000;
+
+const Report = z.object({
+  testResults: z.array(z.object({
+    name: z.string(), status: z.string(), message: z.string().optional(), assertionResults: z.array(z.object({ status: z.string() })),
+  })),
+});
+type Counts = { passed: number; failed: number; skipped: number };
+
+const missing = installSystemPackages();
+await buildWebPage((line) => console.log(line));
+const layers = await runTests();
+for (const [layer, counts] of layers) console.log(`${layer.padEnd(24)} ${sentence(counts)}`);
+const total = sum([...layers.values()]);
+if (missing.length > 0 && inCi) console.log(`Required programs are missing: ${missing.join(', ')}.`);
+console.log(`tests: ${sentence(total)}`);
+process.exitCode = total.failed > 0 || total.passed === 0 || (inCi && (total.skipped > 0 || missing.length > 0)) ? 1 : 0;
+
+/** Counts by layer: a package, or the tests of the whole. What ends vitest itself counts as one failure. */
+async function runTests(): Promise<Map<string, Counts>> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'weir-report-'));
+  const file = path.join(folder, 'report.json');
+  try {
+    const failure = await runVitest(file);
+    const report = Report.safeParse(await readReport(file));
+    const results = report.success ? report.data.testResults : [];
+    const layered = Map.groupBy(results, ({ name }) => layerOf(path.relative(root, name)));
+    const counts = new Map([...layered].toSorted(([a], [b]) => a.localeCompare(b)).map(([layer, files]) => [layer, sum(files.map(countsOf))]));
+    if (failure !== undefined && (failure.always || sum([...counts.values()]).failed === 0)) {
+      console.log(failure.text);
+      counts.set('the run itself', { passed: 0, failed: 1, skipped: 0 });
+    }
+    return counts;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Undefined when everything passed. After the budget vitest gets an interrupt, after which it reports what it has. */
+function runVitest(report: string): Promise<{ text: string; always: boolean } | undefined> {
+  const args = [vitest, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], detached: true, env: { ...process.env, WEIR_TEST_SCALE: scale } });
+  const signalAll = (signal: NodeJS.Signals): void => {
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, signal);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { signalAll('SIGKILL'); process.exit(130); });
+  let late = false;
+  const budget = setTimeout(() => { late = true; child.kill('SIGINT'); }, budgetMinutes * 60_000);
+  const end = setTimeout(() => signalAll('SIGKILL'), budgetMinutes * 60_000 + stopGraceMs);
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve({ text: `vitest does not start: ${error.message}. Run npm ci.`, always: true }));
+    child.once('close', (code, signal) => {
+      clearTimeout(budget);
+      clearTimeout(end);
+      if (late) resolve({ text: `The tests did not end within ${budgetMinutes} minutes.`, always: true });
+      else resolve(code === 0 ? undefined : { text: `vitest ended with ${code ?? signal}, though no test failed; see above.`, always: false });
+    });
+  });
+}
+
+async function readReport(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    console.log(`vitest left no report (${error instanceof Error ? error.message : 'unreadable'}).`);
+    return undefined;
+  }
+}
+
+function layerOf(file: string): string {
+  const [first = '', name = ''] = file.split(path.sep);
+  return first === 'packages' ? name : 'the whole';
+}
+
+/** A file that could not be loaded has no tests: it counts as one that failed. */
+function countsOf({ status, assertionResults }: z.infer<typeof Report>['testResults'][number]): Counts {
+  const count = (...wanted: string[]): number => assertionResults.filter((result) => wanted.includes(result.status)).length;
+  const counts = { passed: count('passed'), failed: count('failed'), skipped: 0 };
+  const skipped = assertionResults.length - counts.passed - counts.failed;
+  return { ...counts, failed: status === 'failed' && counts.failed === 0 ? 1 : counts.failed, skipped };
+}
+
+function sum(list: readonly Counts[]): Counts {
+  return list.reduce((a, b) => ({ passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped }), { passed: 0, failed: 0, skipped: 0 });
+}
+
+function sentence({ passed, failed, skipped }: Counts): string {
+  return `${passed} passed, ${failed} failed, ${skipped} skipped`;
+}

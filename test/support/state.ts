@@ -1,0 +1,45 @@
+/** What a server has stored, seen from outside: to show that a refused call changed nothing. */
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+/** Refusals are counted in the audit, and a good signature moves the replay mark whatever the request may do. */
+const notState = new Set(['audit_event', 'audit_checkpoint']);
+const notStateRows = 'replay_until';
+/** Signs of life of workers. */
+const heartbeats = new Set(['last_seen_at', 'lease_until']);
+
+/** Reads the database of a running server beside it. */
+export class StoredState implements Disposable {
+  readonly #database: DatabaseSync;
+  readonly #tables: readonly string[];
+
+  constructor(dataPath: string) {
+    this.#database = new DatabaseSync(path.join(dataPath, 'weir.db'), { readOnly: true, timeout: 5_000 });
+    this.#tables = this.#database.prepare(`select name from sqlite_schema where type = 'table' and name not like 'sqlite_%' order by name`).all()
+      .map(({ name }) => String(name)).filter((name) => !notState.has(name));
+  }
+
+  get tables(): readonly string[] { return this.#tables; }
+
+  /** The same for the same rows of all tables but the audit's. */
+  digest(): string {
+    const digest = createHash('sha256');
+    for (const table of this.#tables) {
+      digest.update(`\n${table}\n`);
+      for (const row of this.rows(`select * from "${table}" order by 1, 2`)) {
+        if (table === 'meta' && row['key'] === notStateRows) continue;
+        digest.update(JSON.stringify(row, (key, value: unknown) => (heartbeats.has(key) ? 0 : value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value)));
+      }
+    }
+    return digest.digest('hex');
+  }
+
+  rows(query: string, ...values: (string | number)[]): Record<string, unknown>[] {
+    return this.#database.prepare(query).all(...values);
+  }
+
+  [Symbol.dispose](): void {
+    this.#database.close();
+  }
+}
