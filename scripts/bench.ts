@@ -3,14 +3,10 @@ import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { z } from 'zod';
 
 /** What a bench's `run()` resolves to, a list of these: `spread` is how far single rounds lie apart, as the bench words it. */
-const Row = z.object({
-  name: z.string(), baseline: z.string(), ratio: z.number(), spread: z.union([z.string(), z.number(), z.array(z.number())]), detail: z.string(),
-});
-const Measured = z.object({ rows: z.array(Row), cpuSeconds: z.number(), wallSeconds: z.number(), peakMiB: z.number() });
-type Measured = z.infer<typeof Measured>;
+type Row = Readonly<{ name: string; baseline: string; ratio: number; spread: string | number | readonly number[]; detail: string }>;
+type Measured = Readonly<{ rows: readonly Row[]; cpuSeconds: number; wallSeconds: number; peakMiB: number }>;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const [first, second] = process.argv.slice(2);
@@ -26,7 +22,7 @@ async function measureAll(filter: string): Promise<void> {
   for (const file of files) {
     const { rows, cpuSeconds, wallSeconds, peakMiB } = await measuredApart(file);
     for (const { name, baseline, ratio, spread, detail } of rows) {
-      console.log(`| ${name} | ${baseline} | ${round(ratio)} | ${typeof spread === 'number' ? round(spread) : Array.isArray(spread) ? spread.map(round).join('–') : spread} | ${detail} |`);
+      console.log(`| ${name} | ${baseline} | ${round(ratio)} | ${typeof spread === 'number' ? round(spread) : typeof spread === 'string' ? spread : spread.map(round).join('–')} | ${detail} |`);
     }
     costs.push(`| ${file} | ${wallSeconds.toFixed(1)} s | ${cpuSeconds.toFixed(1)} s | ${peakMiB.toFixed(0)} MiB |`);
   }
@@ -44,16 +40,16 @@ async function measuredApart(file: string): Promise<Measured> {
   child.stdout.setEncoding('utf8').on('data', (part: string) => { text += part; });
   const code = await new Promise((resolve) => { child.once('close', resolve); });
   if (code !== 0) throw new Error(`${file} ended with ${String(code)}; see above.`);
-  return Measured.parse(JSON.parse(text.trim().split('\n').at(-1) ?? ''));
+  // The child is this script, and it ended well.
+  return JSON.parse(text.trim().split('\n').at(-1) ?? '') as Measured;
 }
 
 async function measure(file: string): Promise<void> {
-  const bench: unknown = await import(pathToFileURL(path.join(root, file)).href);
-  const run = typeof bench === 'object' && bench !== null && 'run' in bench ? bench.run : undefined;
-  if (typeof run !== 'function') throw new Error(`${file} exports no run().`);
+  const { run } = await import(pathToFileURL(path.join(root, file)).href) as { run?: () => Promise<readonly Row[]> };
+  if (run === undefined) throw new Error(`${file} exports no run().`);
   const startedAt = performance.now();
-  const rows: unknown = await run();
+  const rows = await run();
   const { user, system } = process.cpuUsage();
-  const result = { rows, cpuSeconds: (user + system) / 1e6, wallSeconds: (performance.now() - startedAt) / 1e3, peakMiB: process.resourceUsage().maxRSS / 1_024 };
+  const result: Measured = { rows, cpuSeconds: (user + system) / 1e6, wallSeconds: (performance.now() - startedAt) / 1e3, peakMiB: process.resourceUsage().maxRSS / 1_024 };
   process.stdout.write(`${JSON.stringify(result)}\n`);
 }

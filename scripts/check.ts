@@ -11,7 +11,8 @@ const knip = path.join(path.dirname(createRequire(import.meta.url).resolve('knip
 
 const checks: readonly (readonly [name: string, command: string, ...rest: string[]])[] = [
   ['types', bin('tsc'), '-p', '.'],
-  ['types of the web page', bin('tsc'), '-p', 'packages/web'],
+  ['types of the web page', bin('tsc'), '-p', 'packages/web', '--noEmit'],
+  ['types of its tests', bin('tsc'), '-p', 'packages/web/test', '--noEmit'],
   ['lint', bin('oxlint'), '--type-aware', '--deny-warnings', 'packages', 'scripts', 'test'],
   ['unused and unlisted', process.execPath, knip],
   ['floors', process.execPath, 'scripts/floors.ts'],

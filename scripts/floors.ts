@@ -45,8 +45,8 @@ export async function findFloorFaults(root: string): Promise<FloorFinding[]> {
 async function readFloor(root: string, name: string): Promise<Floor> {
   const folder = path.join(root, 'packages', name);
   const manifest: unknown = JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8'));
-  const dependencies = typeof manifest === 'object' && manifest !== null && 'dependencies' in manifest ? manifest.dependencies : {};
-  const listed = Object.keys(Object(dependencies)).filter((dependency) => dependency.startsWith(scope)).map((dependency) => dependency.slice(scope.length));
+  const dependencies = typeof manifest === 'object' && manifest !== null && 'dependencies' in manifest ? manifest.dependencies : undefined;
+  const listed = Object.keys(dependencies ?? {}).filter((dependency) => dependency.startsWith(scope)).map((dependency) => dependency.slice(scope.length));
   return { name, folder, listed: new Set(listed) };
 }
 

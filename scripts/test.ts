@@ -8,7 +8,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
+import type { JsonTestResults } from 'vitest/node';
 import { buildWebPage } from '../packages/server/src/web-build.ts';
 import { installSystemPackages } from './system-packages.ts';
 
@@ -21,11 +21,7 @@ const scale = process.env['WEIR_TEST_SCALE'] ?? (all ? '1' : inCi ? '0.05' : '0.
 const budgetMinutes = all ? 60 : 10;
 const stopGraceMs = 30_000;
 
-const Report = z.object({
-  testResults: z.array(z.object({
-    name: z.string(), status: z.string(), message: z.string().optional(), assertionResults: z.array(z.object({ status: z.string() })),
-  })),
-});
+type Results = JsonTestResults['testResults'];
 type Counts = { passed: number; failed: number; skipped: number };
 
 const missing = installSystemPackages();
@@ -43,9 +39,7 @@ async function runTests(): Promise<Map<string, Counts>> {
   const file = path.join(folder, 'report.json');
   try {
     const failure = await runVitest(file);
-    const report = Report.safeParse(await readReport(file));
-    const results = report.success ? report.data.testResults : [];
-    const layered = Map.groupBy(results, ({ name }) => layerOf(path.relative(root, name)));
+    const layered = Map.groupBy(await readResults(file), ({ name }) => layerOf(path.relative(root, name)));
     const counts = new Map([...layered].toSorted(([a], [b]) => a.localeCompare(b)).map(([layer, files]) => [layer, sum(files.map(countsOf))]));
     if (failure !== undefined && (failure.always || sum([...counts.values()]).failed === 0)) {
       console.log(failure.text);
@@ -79,12 +73,14 @@ function runVitest(report: string): Promise<{ text: string; always: boolean } | 
   });
 }
 
-async function readReport(file: string): Promise<unknown> {
+async function readResults(file: string): Promise<Results> {
   try {
-    return JSON.parse(await readFile(file, 'utf8'));
+    const report: unknown = JSON.parse(await readFile(file, 'utf8'));
+    if (typeof report === 'object' && report !== null && 'testResults' in report && Array.isArray(report.testResults)) return report.testResults as Results;
+    throw new TypeError('not of the expected form');
   } catch (error) {
     console.log(`vitest left no report (${error instanceof Error ? error.message : 'unreadable'}).`);
-    return undefined;
+    return [];
   }
 }
 
@@ -94,7 +90,7 @@ function layerOf(file: string): string {
 }
 
 /** A file that could not be loaded has no tests: it counts as one that failed. */
-function countsOf({ status, assertionResults }: z.infer<typeof Report>['testResults'][number]): Counts {
+function countsOf({ status, assertionResults }: Results[number]): Counts {
   const count = (...wanted: string[]): number => assertionResults.filter((result) => wanted.includes(result.status)).length;
   const counts = { passed: count('passed'), failed: count('failed'), skipped: 0 };
   const skipped = assertionResults.length - counts.passed - counts.failed;

@@ -35,7 +35,7 @@ export async function sendBytes(url: string, bytes: string | Uint8Array, waitMs 
   const { hostname, port } = new URL(url);
   const socket = net.connect(Number(port), hostname);
   let text = '';
-  socket.on('data', (piece) => { text += piece.toString('latin1'); });
+  socket.on('data', (piece: Buffer) => { text += piece.toString('latin1'); });
   socket.on('error', () => undefined);
   socket.write(bytes);
   const timer = setTimeout(() => socket.destroy(), waitMs);
@@ -58,7 +58,7 @@ export class PacedReader implements Disposable {
   /** `bytesPerSecond` is kept by taking a fiftieth of it every 20 ms. */
   constructor(url: string, target: string, headers: Readonly<Record<string, string>>, bytesPerSecond: number) {
     const { hostname, port } = new URL(url);
-    const socket = net.connect({ host: hostname, port: Number(port), highWaterMark: 16_384 });
+    const socket = net.connect(Number(port), hostname);
     this.#socket = socket;
     const lines = Object.entries({ host: `${hostname}:${port}`, connection: 'close', ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
     socket.write(`GET ${target} HTTP/1.1\r\n${lines.join('')}\r\n`);

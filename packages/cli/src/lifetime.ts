@@ -4,13 +4,15 @@ import type { Environment } from './context.ts';
 export type Lifetime = Readonly<{
   /** The first request to end: finish what runs. */
   drain: AbortSignal;
-  /** The second request, or the parent is gone: end now. */
+  /** The second request, or two seconds after the parent is gone: end now. */
   stop: AbortSignal;
 }>;
 
 const parentPollMs = 500;
 /** A terminal sends Ctrl-C to every process of a group, and npm hands it on once more: that is one request. */
 const sameRequestMs = 500;
+/** How long what lost its parent may take to end well. */
+const orphanMs = 2_000;
 
 /** `WEIR_PARENT` is set by who started this process, for the case that it ends before anybody looks. */
 export function watchLifetime(environment: Environment): Lifetime {
@@ -29,7 +31,7 @@ export function watchLifetime(environment: Environment): Lifetime {
     if (process.ppid === parent) return;
     clearInterval(timer);
     drain.abort();
-    stop.abort();
+    setTimeout(() => stop.abort(), orphanMs).unref();
   }, parentPollMs);
   timer.unref();
   return { drain: drain.signal, stop: stop.signal };

@@ -1,4 +1,10 @@
-/** The `weir` command: parses, runs one command, and ends with the exit code of the error table. */
+/** The `weir` command: runs what was typed and ends with the exit code of the error table. */
 import { runCommandLine } from './application.ts';
 
-await runCommandLine(process.argv.slice(2));
+// A reader that closes early (`weir ls | head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+process.exitCode = await runCommandLine(process.argv.slice(2), { process, environment: process.env });

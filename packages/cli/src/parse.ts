@@ -52,13 +52,6 @@ export function pair(value: string): readonly [string, string] {
   return [value.slice(0, at), value.slice(at + 1)];
 }
 
-/** A recipe's parameter: numbers and booleans as such, anything else as text. */
-export function parameter(value: string): readonly [string, string | number | boolean] {
-  const [key, given] = pair(value);
-  if (given === 'true' || given === 'false') return [key, given === 'true'];
-  return [key, /^-?[0-9]{1,15}(\.[0-9]{1,9})?$/.test(given) ? Number(given) : given];
-}
-
 export function address(value: string): string {
   if (value.length > 64 || !/^[0-9a-fA-F:.]+$/.test(value)) throw usage('an address is written as 127.0.0.1, ::1 or 0.0.0.0');
   return value;

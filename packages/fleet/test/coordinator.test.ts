@@ -3,6 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { forEachEngine } from '../../data/test/support/engines.ts';
 import type { JobEvent } from '@weir/contracts/jobs';
+import { Secret } from '@weir/security/secret';
 import { AttemptError, type MediaRunner } from '../src/worker/attempt.ts';
 import { startFleet } from './support/fleet.ts';
 import { sqlite } from './support/sqlite.ts';
@@ -24,7 +25,7 @@ forEachEngine('a job goes out, runs, comes back and is published once, owned by 
   expect(await data.read.selectFrom('holding').select(['owner', 'origin']).where('origin', 'is not', null).execute()).toEqual([{ owner: 'alice', origin: job.job_id }]);
   expect(await data.read.selectFrom('job_output').selectAll().execute()).toEqual([]);
   const lines = (await fleet.state.coordinator.logs(job.job_id)).map(({ text }) => text);
-  expect(lines).toEqual([`read ${bytes.length} bytes`, 'Verified and published.']);
+  expect(lines).toEqual([`read ${bytes.length} bytes`, 'The outputs were verified.']);
   expect(await readdir(worker.scratch)).toEqual([]);
   expect((await stat(worker.scratch)).mode & 0o066).toBe(0);
   expect(fleet.errors).toEqual([]);
@@ -56,7 +57,7 @@ test('progress, log and states arrive live and the stream ends with the job', as
   const states = seen.flatMap((event) => (event.type === 'state' ? [event.job.state] : []));
   expect(states).toEqual(['queued', 'assigned', 'running', 'verifying', 'completed']);
   expect(seen.some((event) => event.type === 'progress' && event.progress.percent === 50)).toBe(true);
-  expect(await following).toEqual(['read 1000 bytes', 'Verified and published.']);
+  expect(await following).toEqual(['read 1000 bytes', 'The outputs were verified.']);
 });
 
 test('cancelling reaches the worker within a second, and what it had begun is gone', async () => {
@@ -190,4 +191,25 @@ test('the same key gives the same job, bad arguments and recipes are refused wit
   await expect(fleet.submit('alice', request(input.cid, { arguments: ['-i', '/etc/passwd', '{out:a.mp4}'] }))).rejects.toMatchObject({ code: 'arguments.refused', facts: { argument: 1 } });
   await expect(fleet.submit('alice', { recipe: 'nope', inputs: [{ cid: input.cid }] })).rejects.toMatchObject({ code: 'recipe.unknown' });
   await expect(fleet.submit('bob', request(input.cid))).rejects.toMatchObject({ code: 'object.absent' });
+});
+
+test('a worker that the server does not know ends with a clear refusal', async () => {
+  await using engine = await sqlite();
+  await using fleet = await startFleet(engine.data);
+  const stranger = startWorker(fleet, 'stranger', reversing, { credentials: { kind: 'hmac', key: new Secret(randomBytes(32)) } });
+  await expect(stranger.done).rejects.toMatchObject({ code: 'identity.required' });
+});
+
+test('a flood of the longest log lines fits into frames and leaves the connection open', async () => {
+  await using engine = await sqlite();
+  await using fleet = await startFleet(engine.data, { timings: { lease: 5_000 } });
+  const input = await fleet.upload('alice', randomBytes(100));
+  await using worker = startWorker(fleet, 'w1', async (job, signal) => {
+    for (let i = 0; i < 400; i += 1) job.onLog({ stream: 'stderr', text: '"\u{1f3ac}'.repeat(600) });
+    return await reversing(job, signal);
+  });
+  const job = await fleet.submit('alice', request(input.cid));
+  expect(await fleet.ended(job.job_id)).toMatchObject({ state: 'completed', attempt: 1 });
+  expect((await fleet.state.coordinator.logs(job.job_id)).length).toBe(402);
+  expect(worker.events).not.toContain('Disconnected from the server.');
 });

@@ -1,4 +1,8 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { chown, mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { mediaVerifier } from '../src/coordinator/verification.ts';
 import { openMediaRunner } from '../src/worker/media-runner.ts';
@@ -86,3 +90,21 @@ test.runIf(process.geteuid?.() === 0)('a worker under another user, who can open
   expect((await stat(fleet.folder.join('blobs'))).mode & 0o077).toBe(0);
   expect(await readdir(scratch)).toEqual([]);
 }, 60_000);
+
+test('the worker process does not outlive a killed parent', async () => {
+  await using engine = await sqlite();
+  await using fleet = await startFleet(engine.data);
+  const child = fileURLToPath(new URL('../src/worker/child.ts', import.meta.url));
+  const key = fleet.worker('orphan').key.reveal().toString('base64');
+  const settings = JSON.stringify({ server: fleet.url.href, name: 'orphan', key, slots: 1, scratch: fleet.folder.join('scratch-orphan') });
+  const script = `const { spawn } = require('node:child_process');
+    const child = spawn(process.execPath, [${JSON.stringify(child)}], { stdio: ['pipe', 'ignore', 'inherit'] });
+    child.stdin.write(${JSON.stringify(`${settings}\n`)});
+    console.log(child.pid);`;
+  const parent = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const [line] = await once(parent.stdout, 'data');
+  const pid = Number(String(line).trim());
+  await eventually(async () => (await fleet.state.coordinator.workers()).some(({ connected }) => connected));
+  parent.kill('SIGKILL');
+  await eventually(() => !existsSync(`/proc/${pid}`), 10_000);
+}, 30_000);

@@ -1,7 +1,6 @@
 import { expect } from 'vitest';
 import { forEachEngine } from '../../data/test/support/engines.ts';
 import type { Data } from '@weir/data/data';
-import type { JobState } from '@weir/contracts/jobs';
 import { noteFailure } from '../src/coordinator/registry.ts';
 import { insertOutput, outputsOf, takeOrphans, takeOutputs } from '../src/output-store.ts';
 import {
@@ -19,7 +18,7 @@ async function claimOne(data: Data, worker: string, now = 2_000): Promise<JobRow
   return row;
 }
 
-const stateOf = async (data: Data, id: string): Promise<JobState | string | undefined> => (await findJob(data.read, id))?.state;
+const stateOf = async (data: Data, id: string): Promise<string | undefined> => (await findJob(data.read, id))?.state;
 
 forEachEngine('the same key and request give the first job, another request is refused', async (fresh) => {
   await using data = await fresh.open();

@@ -1,9 +1,10 @@
 /** Who may sign in or sign requests: users, clients, workers, services. For those who manage users. */
 import { Principal, PrincipalCreated, page, type PrincipalChange, type PrincipalCreate } from '@weir/contracts/identity';
-import type { input } from 'zod';
-import { call, path, type CallOptions, type Client, type ListOptions } from './client.ts';
+import { z, type input } from 'zod';
+import { call, command, path, type CallOptions, type Client, type ListOptions } from './client.ts';
 
 const Principals = page(Principal);
+const SignInLink = z.object({ link: z.string() });
 
 export const list = (client: Client, { cursor, limit, signal }: ListOptions = {}) =>
   call(client, { path: '/api/v1/principals', query: { cursor, limit }, reply: Principals, signal });
@@ -11,6 +12,18 @@ export const list = (client: Client, { cursor, limit, signal }: ListOptions = {}
 /** The reply holds the new principal's key, which is never shown again. */
 export const create = (client: Client, request: input<typeof PrincipalCreate>, options: CallOptions = {}) =>
   call(client, { method: 'POST', path: '/api/v1/principals', json: request, reply: PrincipalCreated, ...options });
+
+/** What the principal holds stays; nobody can sign in or sign requests as it. */
+export const remove = (client: Client, name: string, options: CallOptions = {}) =>
+  command(client, { method: 'DELETE', path: path`/api/v1/principals/${name}`, ...options });
+
+/** A one-time link for ten minutes. */
+export const signInLink = (client: Client, name: string, options: CallOptions = {}) =>
+  call(client, { method: 'POST', path: path`/api/v1/principals/${name}/sign-in-link`, reply: SignInLink, ...options });
+
+/** Ends all tokens and sessions, and what runs under them. */
+export const endEverything = (client: Client, name: string, options: CallOptions = {}) =>
+  command(client, { method: 'POST', path: path`/api/v1/principals/${name}/end-everything`, ...options });
 
 export const change = (client: Client, name: string, request: input<typeof PrincipalChange>, options: CallOptions = {}) =>
   call(client, { method: 'PATCH', path: path`/api/v1/principals/${name}`, json: request, reply: Principal, ...options });

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { WeirError } from '@weir/contracts/errors';
 import type { Config } from './config/schema.ts';
 import { dataDirectory, keyDirectory } from './places.ts';
-import { canEnter, canRead, closedFolder, planScreens, screenCommand, type Screen, type User } from './private-mounts.ts';
+import { canEnter, canRead, planScreens, screenCommand, type Screen, type User } from './private-mounts.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -20,7 +20,7 @@ export type ServiceStart = Readonly<{
 }>;
 
 const programRoot = fileURLToPath(new URL('../../../', import.meta.url)).replace(/\/$/, '');
-const passedOn: ReadonlySet<string> = new Set(['PATH', 'LANG', 'LC_ALL', 'TZ', 'TERM', 'NO_COLOR', 'FFMPEG_PATH']);
+const passedOn: ReadonlySet<string> = new Set(['PATH', 'LANG', 'LC_ALL', 'TZ', 'TERM', 'NO_COLOR', 'FFMPEG_PATH', 'npm_lifecycle_event']);
 const notPassedOn: ReadonlySet<string> = new Set(['WEIR_TOKEN', 'WEIR_TOKEN_FILE', 'WEIR_HOME', 'WEIR_USER']);
 
 export const isRoot = (): boolean => process.geteuid?.() === 0;
@@ -88,6 +88,9 @@ function serviceUserName(environment: Environment): string {
   if (!/^[a-z_][a-z0-9_-]{0,31}$/.test(name) || name === 'root') throw new WeirError('config.invalid', `WEIR_USER must name a user of this system that is not root.`);
   return name;
 }
+
+/** Whether the service's user was made before. */
+export const hasServiceUser = (environment: Environment): boolean => findUser(serviceUserName(environment)) !== undefined;
 
 function findUser(name: string): User | undefined {
   try {
@@ -179,6 +182,3 @@ function requireProgram(name: 'setpriv' | 'unshare'): string {
   if (file === undefined) throw new WeirError('system.missing', `${name} is not installed; Weir needs it to stop being root. Run: apt-get install util-linux`);
   return file;
 }
-
-/** Whether the user of the service could enter what leads to `target`; for `doctor`. */
-export const isClosedTo = (target: string, user: User): boolean => closedFolder(target, user) !== undefined;

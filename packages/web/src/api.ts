@@ -8,11 +8,17 @@ export const api = createClient({ baseUrl: location.origin });
 
 const anonymous: Caller = { principal: null, role: 'none', permissions: {} };
 
+const tooMany = 429;
+
 export const queryClient: QueryClient = new QueryClient({
   queryCache: new QueryCache({ onError: noticeSignedOut }),
   mutationCache: new MutationCache({ onError: noticeSignedOut }),
   defaultOptions: {
-    queries: { staleTime: 5_000, retry: (failures, error) => failures < 2 && !(error instanceof RemoteError && error.status < 500) },
+    queries: {
+      staleTime: 15_000,
+      retry: (failures, error) => failures < 2 && (!(error instanceof RemoteError) || error.status >= 500 || error.status === tooMany),
+      retryDelay: (failures, error) => (error instanceof RemoteError && error.status === tooMany ? 4_000 : 1_000 * 2 ** failures),
+    },
   },
 });
 

@@ -30,6 +30,9 @@ export function curlCommand(origin: string, request: CurlRequest): string {
   return lines.join(' \\\n  ');
 }
 
+/** How the variable gets its token, on the machine that runs Weir. */
+export const tokenCommand = (principal: string | null): string => `export WEIR_TOKEN=$(weir token issue --principal ${principal ?? 'NAME'} --quiet)`;
+
 /** One word of a POSIX shell whatever the text holds. */
 export const quote = (text: string): string =>
   (/^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);

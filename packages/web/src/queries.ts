@@ -17,7 +17,7 @@ export const permissionsQuery = queryOptions({
 });
 
 export const statusQuery = queryOptions({
-  queryKey: ['status'], queryFn: ({ signal }) => status.get(api, { signal }), refetchInterval: 20_000,
+  queryKey: ['status'], queryFn: ({ signal }) => status.get(api, { signal }), refetchInterval: 30_000,
 });
 
 export const libraryQuery = infiniteQueryOptions({

@@ -9,6 +9,7 @@ import { WeirError } from '@weir/contracts/errors';
 import type { Client } from '@weir/sdk/client';
 import * as content from '@weir/sdk/content';
 import * as library from '@weir/sdk/library';
+import { RemoteError } from '@weir/sdk/remote-error';
 import { connect } from '../client/connection.ts';
 import { note, print, printJson, type Context } from '../context.ts';
 import type { ServerFlags } from '../flags.ts';
@@ -58,9 +59,13 @@ async function sizeOf(file: string): Promise<number> {
 
 export async function get(this: Context, flags: GetFlags, cid: string): Promise<void> {
   const client = await connect(this, flags);
-  if (flags.output === undefined || flags.output === '-') return toStandardOutput(this, client, cid, flags.range);
-  if (flags.range !== undefined) return toFile(this, client, cid, { file: flags.output, range: flags.range, quiet: flags.quiet === true });
-  await resumable(this, client, cid, flags.output, flags.quiet === true);
+  if (flags.output === undefined || flags.output === '-') await toStandardOutput(this, client, cid, flags.range);
+  else if (flags.range === undefined) await resumable(this, client, cid, { file: flags.output, quiet: flags.quiet === true });
+  else {
+    const response = await content.download(client, cid, { range: flags.range, signal: this.signal });
+    const written = await save(this, response, flags.output, 0);
+    if (flags.quiet !== true) note(this, `${flags.output}: ${formatBytes(written)}`);
+  }
 }
 
 async function toStandardOutput(context: Context, client: Client, cid: string, range: ByteRange | undefined): Promise<void> {
@@ -69,51 +74,45 @@ async function toStandardOutput(context: Context, client: Client, cid: string, r
   await pipeline(bodyOf(response), context.process.stdout, { end: false, signal: context.signal });
 }
 
-/** Whole content goes to `FILE.part`, goes on there after an interruption, and gets its name when it is complete. */
-async function resumable(context: Context, client: Client, cid: string, file: string, quiet: boolean): Promise<void> {
+/** Whole content goes to a file ending in `.part`, goes on there after an interruption, and gets its name when it is complete. */
+async function resumable(context: Context, client: Client, cid: string, { file, quiet }: Readonly<{ file: string; quiet: boolean }>): Promise<void> {
   const part = `${file}.${cid.slice(-12)}.part`;
-  const have = await bytesOf(part);
-  const start = have > 0 ? have : undefined;
-  const total = await toFile(context, client, cid, { file: part, range: start === undefined ? undefined : { start, end: undefined }, quiet: true });
+  const before = await bytesOf(part);
+  const response = await downloadFrom(client, cid, before, context.signal);
+  const total = response === undefined ? before : totalOf(response);
+  const start = response?.status === 206 ? before : 0;
+  if (response !== undefined) await save(context, response, part, start);
   const got = await bytesOf(part);
   if (got !== total) throw new WeirError('content.incomplete', `${got} of ${total} bytes arrived; run the same command again to go on.`);
   await rename(part, file);
-  if (!quiet) note(context, `${file}: ${formatBytes(total)}${have > 0 ? `, ${formatBytes(have)} of it from before` : ''}`);
+  if (!quiet) note(context, `${file}: ${formatBytes(total)}${start > 0 ? `, ${formatBytes(start)} of it from before` : ''}`);
 }
 
-type FileOrder = Readonly<{ file: string; range: ByteRange | undefined; quiet: boolean }>;
+/** Undefined when nothing comes after `start`: the part on disk is all there is. */
+async function downloadFrom(client: Client, cid: string, start: number, signal: AbortSignal): Promise<Response | undefined> {
+  try {
+    return await content.download(client, cid, { range: start === 0 ? undefined : { start }, signal });
+  } catch (error) {
+    if (start > 0 && error instanceof RemoteError && error.code === 'content.range') return undefined;
+    throw error;
+  }
+}
 
-/** Returns the length of the whole content. A start beyond zero is written there, so that what is before it stays. */
-async function toFile(context: Context, client: Client, cid: string, { file, range, quiet }: FileOrder): Promise<number> {
-  const isContinued = range !== undefined && range.end === undefined && file.endsWith('.part');
-  const response = await download(context, client, cid, isContinued, range);
-  if (response === undefined) return range?.start ?? 0;
-  const total = totalOf(response);
-  const expected = Number(response.headers.get('content-length') ?? 0);
-  const before = isContinued && response.status === 206 ? (range?.start ?? 0) : 0;
-  await using target = await open(file, before > 0 ? 'r+' : 'w', 0o600);
+/** Writes the body from `position` on; what is before it stays. Returns the number of bytes written. */
+async function save(context: Context, response: Response, file: string, position: number): Promise<number> {
+  const expected = position + Number(response.headers.get('content-length') ?? 0);
+  await using target = await open(file, position > 0 ? 'r+' : 'w', 0o600);
   using live = liveLine(context.process.stderr);
   const startedAt = performance.now();
   let written = 0;
   for await (const piece of bodyOf(response)) {
     const bytes: Buffer = piece;
-    await writeAll(target, bytes, before + written);
+    await writeAll(target, bytes, position + written);
     written += bytes.length;
-    live.show(transferText(path.basename(file), before + written, before + expected, performance.now() - startedAt));
+    live.show(transferText(path.basename(file), position + written, expected, performance.now() - startedAt));
   }
   await target.sync();
-  if (!quiet) note(context, `${file}: ${formatBytes(written)}`);
-  return total;
-}
-
-/** Undefined when the part on disk is all there is: then a range after its end is refused. */
-async function download(context: Context, client: Client, cid: string, isContinued: boolean, range: ByteRange | undefined): Promise<Response | undefined> {
-  try {
-    return await content.download(client, cid, { range, signal: context.signal });
-  } catch (error) {
-    if (isContinued && error instanceof Error && 'code' in error && error.code === 'content.range') return undefined;
-    throw error;
-  }
+  return written;
 }
 
 async function writeAll(target: Awaited<ReturnType<typeof open>>, bytes: Buffer, position: number): Promise<void> {

@@ -52,7 +52,7 @@ export type Context = Readonly<{
 }>;
 
 /** A verification runs beside its own database, so its lease can be shorter than one over the network. */
-export const verificationLease = ({ timings }: Context): number => timings.lease / 3;
+export const verificationLease = ({ timings }: Context): number => Math.ceil(timings.lease / 3);
 
 /** Tells every reader of the job its new state. */
 export function announce(context: Context, row: JobRow): void {

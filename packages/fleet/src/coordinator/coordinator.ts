@@ -170,8 +170,7 @@ export class Coordinator implements AsyncDisposable {
     let told = first;
     while (!ending.aborted && !isEnd(told)) {
       const events = await reader.take(this.#context.timings.poll, ending);
-      // In silence the store is asked: another coordinator may have changed the job without a word to this one.
-      const news: JobEvent[] = events.length > 0 || ending.aborted ? events : [{ type: 'state', job: toWire(await this.#row(id)) }];
+      const news = events.length > 0 || ending.aborted ? events : await this.#askStore(id, reader, ending);
       for (const event of news) {
         if (event.type === 'state') {
           if (isSame(event.job, told)) continue;
@@ -181,6 +180,14 @@ export class Coordinator implements AsyncDisposable {
         if (isEnd(told)) return;
       }
     }
+  }
+
+  /** In silence the store is asked: another coordinator may have changed the job without a word to this one. */
+  async #askStore(id: string, reader: Subscription, signal: AbortSignal): Promise<JobEvent[]> {
+    const job = toWire(await this.#row(id));
+    // An end that was committed but not announced yet: what is said about it is on its way.
+    const last = isEnd(job) ? await reader.take(this.#context.timings.poll, signal) : [];
+    return [...last.filter((event) => event.type !== 'state'), { type: 'state', job }];
   }
 
   /** Connects a worker that the gatekeeper has admitted. A worker that connects again replaces its older connection. */

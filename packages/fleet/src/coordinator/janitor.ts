@@ -19,7 +19,7 @@ export async function sweep(context: Context): Promise<Swept> {
   const swept = await context.data.writeReadCommitted(async (tx) => {
     const verifications = await takeVerifications(tx, now, now + verificationLease(context));
     if (isSettling) return { released: [], verifications };
-    const released = [...await sweepExpired(tx, now), ...await sweepStalled(tx, now - stall * patience, now - wall * patience, now)];
+    const released = [...await sweepExpired(tx, now), ...await sweepStalled(tx, now - Math.ceil(stall * patience), now - Math.ceil(wall * patience), now)];
     return { released, verifications };
   });
   for (const row of swept.released) {

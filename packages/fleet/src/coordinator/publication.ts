@@ -30,9 +30,8 @@ async function examineAndPublish(context: Context, row: JobRow, attempt: Attempt
   const delivered = await deliveredOutputs(context, attempt, specification);
   const examined = await context.verifyOutputs({ specification, outputs: delivered }, signal);
   try {
-    const done = await publish(context, row, attempt, examined);
-    await writeLog(context, row.id, row.attempt, [{ stream: 'weir', text: 'Verified and published.' }]);
-    announce(context, done);
+    await writeLog(context, row.id, row.attempt, [{ stream: 'weir', text: 'The outputs were verified.' }]);
+    announce(context, await publish(context, row, attempt, examined));
   } catch (error) {
     const made = examined.filter(({ received }) => !delivered.some((output) => output.received.blob === received.blob));
     if ((await findJob(context.data.read, row.id))?.state !== 'completed') await discardAll(context, made.map(({ received }) => received));

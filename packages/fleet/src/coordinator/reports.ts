@@ -42,7 +42,7 @@ export async function reportDelivered(context: Context, attempt: Attempt): Promi
  * Failures that count against the worker at once. Others may be the job's fault, and whoever submits jobs must not be able to take
  * workers out of service: those count when another worker completes the job.
  */
-const ownFaults = new Set<string>(['internal', 'system.missing', 'storage.full']);
+const ownFaults = new Set<string>(['internal', 'system.missing']);
 
 /** Ends the attempt; `message` is for the submitter. Undefined when the attempt no longer held the job. */
 export async function reportFailed(context: Context, attempt: Attempt, failure: Pick<Said<'failed'>, 'code' | 'message' | 'retryable'>, tail: readonly LogText[] = []): Promise<JobRow | undefined> {

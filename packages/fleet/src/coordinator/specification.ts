@@ -1,7 +1,7 @@
 /** What a job was accepted as, kept as JSON in its row, and the job as clients see it. */
 import { z } from 'zod';
 import { toInstant } from '@weir/contracts/identity';
-import { Job, JobOutput, JobState, OutputName, Progress } from '@weir/contracts/jobs';
+import { type Job, JobOutput, JobState, OutputName, Progress } from '@weir/contracts/jobs';
 import { AttemptLimits, Work } from '@weir/contracts/workers';
 import type { JobRow } from '../store.ts';
 

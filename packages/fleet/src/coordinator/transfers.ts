@@ -5,6 +5,7 @@ import type { Received } from '@weir/content/store';
 import { insertOutput, outputsOf, receivedOf } from '../output-store.ts';
 import { findJob, type Attempt, type JobRow } from '../store.ts';
 import type { Context } from './context.ts';
+import { reportStarted } from './reports.ts';
 import { specificationOf } from './specification.ts';
 
 export type OpenedInput = Readonly<{ holding: string; cid: string; size: number; contentType: string }>;
@@ -14,7 +15,7 @@ export type OpenedInput = Readonly<{ holding: string; cid: string; size: number;
  * Errors: `job.lease_lost`, `object.absent`, `policy.refused`.
  */
 export async function openInput(context: Context, attempt: Attempt, index: number): Promise<OpenedInput> {
-  const row = await runningJob(context, attempt, ['assigned', 'running']);
+  const row = await runningJob(context, attempt);
   const input = specificationOf(row).inputs[index];
   if (input === undefined) throw new WeirError('object.absent');
   if (!(await context.authorizeInput(row.owner, input.holding))) throw new WeirError('policy.refused', 'The submitter of the job may no longer use this input.');
@@ -29,7 +30,7 @@ export type Delivery = Readonly<{ name: string; size: number; sha256: string | u
  * `request.conflict`, `content.incomplete`, `request.invalid` when the digest differs.
  */
 export async function receiveOutput(context: Context, attempt: Attempt, delivery: Delivery): Promise<void> {
-  const specification = specificationOf(await runningJob(context, attempt, ['running']));
+  const specification = specificationOf(await runningJob(context, attempt));
   if (!specification.outputs.includes(delivery.name)) throw new WeirError('object.absent');
   const earlier = (await outputsOf(context.data.read, attempt.job, attempt.fence)).filter((row) => row.name !== delivery.name);
   const left = specification.limits.output_bytes - earlier.reduce((sum, row) => sum + receivedOf(row).size, 0);
@@ -54,13 +55,15 @@ async function keep(context: Context, attempt: Attempt, name: string, received: 
   if (!fresh) await context.content.discard(received);
 }
 
-async function runningJob(context: Context, attempt: Attempt, states: readonly string[]): Promise<JobRow> {
+/** A request may overtake the message `started`, which travels over another connection: it says the same. */
+async function runningJob(context: Context, attempt: Attempt): Promise<JobRow> {
   const row = await findJob(context.data.read, attempt.job);
-  if (row === undefined || row.fence !== attempt.fence || row.worker !== attempt.worker || !states.includes(row.state)) {
-    await context.data.write((tx) => context.record(tx, { action: 'job.report', principal: attempt.worker, job: attempt.job, reason: 'not_held' }));
-    throw new WeirError('job.lease_lost');
+  if (row !== undefined && row.fence === attempt.fence && row.worker === attempt.worker) {
+    if (row.state === 'running') return row;
+    if (row.state === 'assigned' && await reportStarted(context, attempt)) return row;
   }
-  return row;
+  await context.data.write((tx) => context.record(tx, { action: 'job.report', principal: attempt.worker, job: attempt.job, reason: 'not_held' }));
+  throw new WeirError('job.lease_lost');
 }
 
 async function* hashed(bytes: AsyncIterable<Uint8Array>, digest: ReturnType<typeof createHash>): AsyncGenerator<Uint8Array> {

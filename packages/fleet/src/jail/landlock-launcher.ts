@@ -65,7 +65,7 @@ function makeRuleset(abi: number): Ruleset {
 
 function allowPath(ruleset: Ruleset, path: string, rights: bigint): void {
   if (!existsSync(path)) return;
-  const fd = open(path, openPath | closeOnExec);
+  const fd = Number(open(path, openPath | closeOnExec));
   check(fd, `open ${path}`);
   allow(ruleset, fd, statSync(path).isDirectory() ? rights : rights & ~access.readDirectory & ~makeFiles);
 }

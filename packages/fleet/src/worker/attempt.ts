@@ -40,16 +40,24 @@ export type AttemptPorts = Readonly<{
 /** The code of an attempt that was told to stop. */
 export const canceled = 'job.canceled';
 
-/** Never rejects: whatever goes wrong is the outcome. When it resolves, the attempt's scratch is gone. */
+/** Never rejects: whatever goes wrong is the outcome. When it resolves, the attempt's scratch is gone, or the outcome says otherwise. */
 export async function runAttempt(assignment: Assignment, ports: AttemptPorts, signal: AbortSignal): Promise<Outcome> {
   const directory = join(ports.scratch, `${assignment.job_id}-${assignment.fence}`);
+  const outcome = await outcomeOf(assignment, ports, directory, signal);
+  try {
+    await rm(directory, { recursive: true, force: true });
+    return outcome;
+  } catch {
+    return { kind: 'failed', failure: { code: 'internal', message: 'The worker could not remove the files of the attempt.', retryable: true } };
+  }
+}
+
+async function outcomeOf(assignment: Assignment, ports: AttemptPorts, directory: string, signal: AbortSignal): Promise<Outcome> {
   try {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(assignment.limits.wall_seconds * 1_000)]);
     return { kind: 'delivered', outputs: await work(assignment, ports, directory, limited) };
   } catch (error) {
     return { kind: 'failed', failure: failureOf(error, signal) };
-  } finally {
-    await rm(directory, { recursive: true, force: true });
   }
 }
 
@@ -118,5 +126,6 @@ function failureOf(error: unknown, signal: AbortSignal): AttemptFailure {
   if (error instanceof WeirError) return { code: error.code, message: error.message.slice(0, 2_000), retryable: !hopeless.has(error.code) };
   if (error instanceof Error && error.name === 'TimeoutError') return { code: 'job.failed', message: 'The attempt ran longer than a job may.', retryable: true };
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'internal';
-  return { code: 'internal', message: code === 'ENOSPC' ? 'The worker’s disk is full.' : `The worker failed (${code.slice(0, 40)}).`, retryable: true };
+  if (code === 'ENOSPC') return { code: 'storage.full', message: 'The worker’s disk is full.', retryable: true };
+  return { code: 'internal', message: `The worker failed (${code.slice(0, 40)}).`, retryable: true };
 }

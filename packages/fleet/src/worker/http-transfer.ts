@@ -25,8 +25,7 @@ export async function fetchInto(transfer: Transfer, file: FileHandle, size: numb
       const response = await send(transfer, 'GET', have === 0 ? {} : { range: `bytes=${have}-${size - 1}` });
       if (have > 0 && response.statusCode !== 206) have = 0;
       const before = have;
-      for await (const chunk of response) {
-        const bytes: Buffer = chunk;
+      for await (const bytes of buffersOf(response)) {
         if (have + bytes.length > size) throw new WeirError('content.incomplete', 'The server sent more bytes than the assignment says.');
         await file.write(bytes, 0, bytes.length, have);
         have += bytes.length;
@@ -103,28 +102,36 @@ async function send(transfer: Transfer, method: string, headers: Record<string, 
   const response = await responding;
   const status = response.statusCode ?? 0;
   if (status >= 200 && status < 300) return response;
-  const text = await shortText(response);
+  const text = await shortText(response, maxErrorBytes);
   request.destroy();
   if (status >= 500 || status === 408 || status === 429) throw new Interrupted(`The server answered ${status}.`);
   throw refusalOf(text, status);
 }
 
-async function shortText(response: IncomingMessage): Promise<string> {
+/** The body as text; undefined when it is longer than `maxBytes`. */
+export async function shortText(response: IncomingMessage, maxBytes: number): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of response) {
-    const piece: Buffer = chunk;
-    bytes += piece.length;
-    if (bytes > maxErrorBytes) break;
-    chunks.push(piece);
+  for await (const chunk of buffersOf(response)) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) return undefined;
+    chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
 }
 
+async function* buffersOf(response: IncomingMessage): AsyncGenerator<Buffer> {
+  const chunks: AsyncIterable<unknown> = response;
+  for await (const chunk of chunks) {
+    if (!Buffer.isBuffer(chunk)) throw new TypeError('A response is read as bytes.');
+    yield chunk;
+  }
+}
+
 /** The server's own code and sentence where its answer has them. */
-export function refusalOf(text: string, status: number): WeirError {
+export function refusalOf(text: string | undefined, status: number): WeirError {
   try {
-    const body: unknown = JSON.parse(text);
+    const body: unknown = JSON.parse(text ?? '');
     const error = typeof body === 'object' && body !== null && 'error' in body ? body.error : undefined;
     if (typeof error === 'object' && error !== null && 'code' in error && 'message' in error && isErrorCode(error.code)) {
       return new WeirError(error.code, String(error.message).slice(0, 500));

@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { WeirError } from '@weir/contracts/errors';
 import { JoinReply, type JoinRequest } from '@weir/contracts/workers';
-import { refusalOf } from './http-transfer.ts';
+import { refusalOf, shortText } from './http-transfer.ts';
 import { writeProfile } from './profile.ts';
 import { openServerLink, type ServerLink } from './server-link.ts';
 
@@ -50,19 +50,11 @@ async function post(link: ServerLink, body: JoinRequest): Promise<JoinReply> {
     request.on('error', (cause) => reject(cause instanceof WeirError ? cause : new WeirError('server.unreachable', undefined, { cause })));
     request.end(text);
   });
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of response) {
-    const piece: Buffer = chunk;
-    bytes += piece.length;
-    if (bytes > maxReplyBytes) throw new WeirError('server.unreachable', 'The answer is not that of a Weir server.');
-    chunks.push(piece);
-  }
-  const answer = Buffer.concat(chunks).toString('utf8');
+  const answer = await shortText(response, maxReplyBytes);
   const status = response.statusCode ?? 0;
   if (status < 200 || status > 299) throw refusalOf(answer, status);
   try {
-    return JoinReply.parse(JSON.parse(answer));
+    return JoinReply.parse(JSON.parse(answer ?? ''));
   } catch (cause) {
     throw new WeirError('server.unreachable', 'The answer is not that of a Weir server.', { cause });
   }

@@ -30,7 +30,8 @@ const renewMs = 1_000;
 const flushMs = 250;
 const logLinesPerFrame = 100;
 const logLinesWaiting = 1_000;
-const tailLines = 30;
+const logBytesPerFrame = 64 * 1024;
+const tailLines = 20;
 const rememberedFences = 10_000;
 /** Time for the last reports of given up attempts to leave. */
 const farewellMs = 2_000;
@@ -53,7 +54,7 @@ async function emptyScratch(folder: string): Promise<void> {
 
 /** `report` is set when the attempt has ended and the coordinator has not yet said that it knows. */
 type Running = {
-  readonly name: AttemptName; readonly abort: AbortController; done: Promise<void>; report: WorkerMessage | undefined;
+  readonly name: AttemptName; readonly abort: AbortController; report: WorkerMessage | undefined;
   readonly log: LogText[]; progress: Readonly<{ progress: Progress; moved: number }> | undefined;
 };
 
@@ -67,6 +68,8 @@ class RunningWorker {
   /** The newest fence seen of each job, oldest jobs forgotten: a replayed or reordered assignment is not run again. */
   readonly #fences = new Map<string, number>();
   readonly #ended = new AbortController();
+  /** Everything that still runs, also for jobs that are no longer ours. */
+  readonly #work = new Set<Promise<void>>();
   #draining = false;
   #stopping = false;
 
@@ -98,7 +101,7 @@ class RunningWorker {
       drain.removeEventListener('abort', draining);
       stop.removeEventListener('abort', stopping);
       for (const { abort } of this.#running.values()) abort.abort();
-      await Promise.all([...this.#running.values()].map(({ done }) => done));
+      await Promise.all(this.#work);
     }
   }
 
@@ -157,15 +160,16 @@ class RunningWorker {
 
   #begin(assignment: Assignment): void {
     const running: Running = {
-      name: { job_id: assignment.job_id, fence: assignment.fence }, abort: new AbortController(), done: Promise.resolve(), report: undefined,
+      name: { job_id: assignment.job_id, fence: assignment.fence }, abort: new AbortController(), report: undefined,
       log: [], progress: undefined,
     };
     this.#running.set(assignment.job_id, running);
     this.#connection.send({ type: 'started', ...running.name });
-    running.done = this.#work(assignment, running);
+    const work = this.#carryOut(assignment, running).finally(() => this.#work.delete(work));
+    this.#work.add(work);
   }
 
-  async #work(assignment: Assignment, running: Running): Promise<void> {
+  async #carryOut(assignment: Assignment, running: Running): Promise<void> {
     const outcome = await runAttempt(assignment, {
       link: this.#link, scratch: this.#options.scratch, run: this.#options.run,
       onLog: (line) => this.#log(running, line),
@@ -192,7 +196,7 @@ class RunningWorker {
   #flush(): void {
     for (const running of this.#running.values()) {
       const { name, log, progress } = running;
-      while (log.length > 0 && this.#connection.send({ type: 'log', ...name, lines: log.slice(0, logLinesPerFrame) })) log.splice(0, logLinesPerFrame);
+      for (let count = fitting(log); count > 0 && this.#connection.send({ type: 'log', ...name, lines: log.slice(0, count) }); count = fitting(log)) log.splice(0, count);
       if (progress !== undefined && this.#connection.send({ type: 'progress', ...name, ...progress })) running.progress = undefined;
     }
   }
@@ -230,10 +234,9 @@ class RunningWorker {
     this.#draining = true;
     this.#stopping = true;
     this.#connection.send({ type: 'drain' });
-    const attempts = [...this.#running.values()];
-    for (const { abort } of attempts) abort.abort();
+    for (const { abort } of this.#running.values()) abort.abort();
     const farewell = setTimeout(() => this.#ended.abort(), farewellMs);
-    await Promise.all(attempts.map(({ done }) => done));
+    await Promise.all(this.#work);
     if (this.#running.size === 0) {
       clearTimeout(farewell);
       this.#ended.abort();
@@ -243,4 +246,11 @@ class RunningWorker {
   #tell(line: string): void {
     this.#options.onEvent?.(line);
   }
+}
+
+/** How many of the first lines go into one frame; a single line always does. */
+function fitting(lines: readonly LogText[]): number {
+  let bytes = 0;
+  const beyond = lines.slice(0, logLinesPerFrame).findIndex((line, index) => (bytes += Buffer.byteLength(JSON.stringify(line))) > logBytesPerFrame && index > 0);
+  return beyond === -1 ? Math.min(lines.length, logLinesPerFrame) : beyond;
 }

@@ -48,7 +48,8 @@ function whole(text: string | undefined): number {
   return text !== undefined && text !== '' && Number.isSafeInteger(value) ? value : 0;
 }
 
+/** Beyond a million to either side nothing is believed, so what is computed from it stays finite. */
 function positive(text: string | undefined): number | null {
   const value = Number(text);
-  return text !== undefined && text !== '' && Number.isFinite(value) && value > 0 ? value : null;
+  return value >= 1e-6 && value <= 1e6 ? value : null;
 }

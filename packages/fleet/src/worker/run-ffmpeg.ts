@@ -35,7 +35,8 @@ const logBounds = { lineLength: 1_000, bytesPerSecond: 4 * 2 ** 20 } as const;
 const progressBounds = { lineLength: 256, bytesPerSecond: 2 ** 20 } as const;
 
 /**
- * Runs ffmpeg to its end. Throws `system.missing` when the jail itself could not start; every other end is a result.
+ * Runs ffmpeg to its end. Throws `system.missing` when the jail itself could not start and `storage.failed` when the output directory
+ * can't be read; every other end is a result.
  * When it returns, no process of the job is left.
  */
 export async function runFfmpeg(run: FfmpegRun): Promise<RunResult> {
@@ -64,7 +65,7 @@ function moved(work: Work, change: Partial<Work>): void {
 }
 
 /** Why the job was stopped, when it was; `failure` is an error of the watching itself. */
-type Watch = Disposable & { reason: RunReason | null; failure: unknown };
+type Watch = Disposable & { reason: RunReason | null; failure: WeirError | null };
 
 /** Stops the job when a limit is reached, and remembers which it was. */
 function watchJob(child: JailedProcess, run: FfmpegRun, work: Work): Watch {
@@ -82,7 +83,11 @@ function watchJob(child: JailedProcess, run: FfmpegRun, work: Work): Watch {
     looking = false;
   };
   const timer = setInterval(() => {
-    if (!looking) look().catch((error: unknown) => { watch.failure = error; stop('failed'); });
+    if (looking) return;
+    look().catch((cause: unknown) => {
+      watch.failure = new WeirError('storage.failed', 'The output directory of a job can not be read; it was stopped.', { cause });
+      stop('failed');
+    });
   }, watchEveryMs);
   const watch: Watch = {
     reason: null, failure: null,

@@ -1,9 +1,10 @@
 /** A coordinator behind a small HTTP server on loopback, with a real content store and database, for tests that talk to it as workers do. */
 import { createPublicKey, createSecretKey, randomBytes, randomUUID } from 'node:crypto';
-import { chmod, mkdir } from 'node:fs/promises';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { WeirError } from '@weir/contracts/errors';
@@ -14,7 +15,7 @@ import { ContentStore, type HoldingRow } from '@weir/content/store';
 import type { Data } from '@weir/data/data';
 import { builtinRoles } from '@weir/security/roles';
 import { KeyRing } from '@weir/security/key-ring';
-import { newMasterKey } from '@weir/security/master-keys';
+import { newMasterKey, parseMasterKeys, printMasterKeys, type MasterKeys } from '@weir/security/master-keys';
 import { readRequestSignature, verifySignature } from '@weir/security/request-signing/http-message';
 import { digestOfBody, dffmpegHeaders, verifyDffmpeg } from '@weir/security/request-signing/dffmpeg';
 import { Secret } from '@weir/security/secret';
@@ -34,6 +35,8 @@ export const quick: Partial<Timings> = { lease: 1_500, tick: 100, stall: 20_000,
 export const unexamined: VerifyOutputs = async ({ outputs }) => outputs.map(({ name, received }) => ({ name, received, contentType: 'application/octet-stream', probe: null }));
 
 export type FleetOptions = Readonly<{ timings?: Partial<Timings>; verify?: (parts: { data: Data; content: ContentStore; scratch: string }) => VerifyOutputs; tls?: { key: string; cert: string }; authorize?: (owner: string, holding: string) => boolean;
+  /** A folder that outlives the process, with its keys in it, instead of a temporary one. */
+  directory?: string;
   /** Another node of the same installation: one database, one content store, the same keys. */
   peer?: Fleet }>;
 
@@ -43,19 +46,19 @@ export async function startFleet(data: Data, options: FleetOptions = {}): Promis
 
 type Shared = Readonly<{ folder: TemporaryFolder; scratch: string; content: ContentStore; instance: string; key: TokenKey; hmacKeys: Map<string, Secret> }>;
 
-async function newInstallation(cleanup: AsyncDisposableStack): Promise<Shared> {
-  const folder = cleanup.use(await temporaryFolder());
+async function newInstallation(cleanup: AsyncDisposableStack, directory: string | undefined): Promise<Shared> {
+  const folder = directory === undefined ? cleanup.use(await temporaryFolder()) : lasting(directory);
   // As root, media programs run as nobody, who must reach the outputs below.
   await chmod(folder.path, 0o711);
   const scratch = folder.join('jobs');
-  await mkdir(scratch, { mode: 0o700 });
-  const content = new ContentStore(await openBlobStore(folder.path), new KeyRing(keys()), { encrypt: true });
+  await mkdir(scratch, { mode: 0o700, recursive: true });
+  const content = new ContentStore(await openBlobStore(folder.path), new KeyRing(await keysIn(folder.join('keys'))), { encrypt: true });
   return { folder, scratch, content, instance: `weir-${randomUUID()}`, key: newTokenKey('k1'), hmacKeys: new Map() };
 }
 
 async function startNode(data: Data, options: FleetOptions) {
   const cleanup = new AsyncDisposableStack();
-  const shared: Shared = options.peer?.shared ?? await newInstallation(cleanup);
+  const shared: Shared = options.peer?.shared ?? await newInstallation(cleanup, options.directory);
   const { folder, scratch, content, instance, key, hmacKeys } = shared;
   if (key.algorithm !== 'EdDSA' || key.private === undefined) throw new Error('a signing key is needed');
   const instanceSigner: AssignmentKey = { algorithm: 'EdDSA', key: key.private };
@@ -77,7 +80,7 @@ async function startNode(data: Data, options: FleetOptions) {
 
   async function serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const path = decodeURIComponent(request.url ?? '');
-    if (path === '/api/v1/workers/join') return await join(request, response);
+    if (path === '/api/v1/workers/join') return await accept(request, response);
     const [, id, kind, part] = /^\/api\/v1\/jobs\/([^/]+)\/(inputs|outputs)\/(.+)$/.exec(path) ?? [];
     if (id === undefined || part === undefined) throw new WeirError('route.absent');
     const claims = jobOf(request);
@@ -108,7 +111,7 @@ async function startNode(data: Data, options: FleetOptions) {
     response.end();
   }
 
-  async function join(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+  async function accept(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
     const body = JoinRequest.parse(JSON.parse(Buffer.concat(chunks).toString()));
@@ -222,7 +225,12 @@ async function startNode(data: Data, options: FleetOptions) {
 }
 export type Fleet = Awaited<ReturnType<typeof startNode>>;
 
-function keys() {
+const lasting = (path: string): TemporaryFolder => ({ path, join: (...names) => join(path, ...names), [Symbol.asyncDispose]: async () => undefined });
+
+async function keysIn(path: string): Promise<MasterKeys> {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text !== undefined) return parseMasterKeys(text);
   const master = newMasterKey('m1');
+  await writeFile(path, printMasterKeys({ current: master.id, keys: [master] }));
   return { current: master.id, keys: [master] };
 }

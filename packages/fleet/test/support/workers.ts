@@ -60,8 +60,8 @@ export function startWorker(fleet: Fleet, name: string, run: MediaRunner, option
 /** The worker of `child.ts`, a process of its own that can be killed. */
 export function startChild(fleet: Fleet, name: string, options: { slots?: number; wrap?: readonly string[]; scratch?: string } = {}) {
   const credentials = fleet.worker(name);
-  const [command = process.execPath, ...before] = [...options.wrap ?? [], process.execPath];
-  const child = spawn(command, [...before, fileURLToPath(new URL('../../src/worker/child.ts', import.meta.url))], { stdio: ['pipe', 'ignore', 'pipe'], env: { PATH: process.env['PATH'] } });
+  const program = [...options.wrap ?? [], process.execPath, fileURLToPath(new URL('../../src/worker/child.ts', import.meta.url))];
+  const child = spawn(program[0] ?? '', program.slice(1), { stdio: ['pipe', 'ignore', 'pipe'], env: { PATH: process.env['PATH'] } });
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => { said += chunk.toString(); });
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));

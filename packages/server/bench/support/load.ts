@@ -26,11 +26,15 @@ async function run({ port, requests, connections, seconds }: Order): Promise<Loa
     let head = '';
     let left = -1;
     const send = (): void => {
-      if (performance.now() >= until) { socket.destroy(); resolve(); return; }
+      if (performance.now() >= until) { socket.destroy(); return; }
       socket.write(requests[next++ % requests.length] ?? '');
     };
     socket.once('connect', send);
-    socket.on('error', () => { failures += 1; resolve(); });
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => {
+      if (performance.now() < until) failures += 1;
+      resolve();
+    });
     socket.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
       let body = chunk.length;

@@ -23,7 +23,8 @@ export const routes = [
       throw new WeirError('role.exceeds', 'A token that comes of a token can not outlive it; ask for a shorter expires_in.');
     }
     // A caller whose own token is narrow hands on no more than that token carries.
-    const narrowed = body.permissions ?? (body.role === undefined && identity.via === 'token' ? [...identity.effective] : undefined);
+    const target = await app.gatekeeper.identities.principal(body.principal ?? principal);
+    const narrowed = body.permissions ?? (body.role === undefined && identity.via === 'token' ? [...identity.effective].filter((permission) => target?.rights.has(permission)) : undefined);
     const issued = await app.data.write(async (tx) => {
       const token = await issueToken(tx, { issuer: app.tokenAudience, audience: app.tokenAudience, key: app.signing.access.signing, roles: app.roles }, {
         principal: body.principal ?? principal, issuer: principal, role: body.role, permissions: narrowed, expiresInSeconds: body.expires_in,

@@ -1,16 +1,18 @@
 /** The first three things to do from a terminal. */
-import { curlCommand } from '../curl.ts';
+import { useCaller } from '../caller.ts';
+import { curlCommand, tokenCommand } from '../curl.ts';
 import { CopyBlock } from '../ui/copy.tsx';
 import { Section } from '../ui/page.tsx';
 
 export function Commands({ cid }: Readonly<{ cid: string | undefined }>) {
+  const { principal } = useCaller();
   const input = cid ?? 'CID';
   return (
     <Section title="From a terminal" className="min-w-0 self-start">
       <ol className="space-y-4">
         <li>
           <p className="mb-1.5 text-sm text-muted">Get a token for a program, on the machine that runs Weir</p>
-          <CopyBlock text="export WEIR_TOKEN=$(weir token issue --principal NAME --quiet)" label="Command for a token" />
+          <CopyBlock text={tokenCommand(principal)} label="Command for a token" />
         </li>
         <li>
           <p className="mb-1.5 text-sm text-muted">Upload a file; the reply names its content id</p>

@@ -40,7 +40,7 @@ export function SignInPage() {
     };
     addEventListener('hashchange', takeNew);
     return () => removeEventListener('hashchange', takeNew);
-  }, []);    // eslint-disable-line react-hooks/exhaustive-deps
+  }, []);  
 
   return (
     <main className="grid min-h-dvh place-items-center px-4 py-10">

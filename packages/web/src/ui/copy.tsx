@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'react';
 import { Button, IconButton } from './button.tsx';
 import { Icon } from './icon.tsx';
+import { notify } from './toast.tsx';
 
 function useCopy(text: string): readonly [copied: boolean, copy: () => void] {
   const [copied, setCopied] = useState(false);
@@ -10,7 +11,9 @@ function useCopy(text: string): readonly [copied: boolean, copy: () => void] {
     const timer = setTimeout(() => setCopied(false), 1_600);
     return () => clearTimeout(timer);
   }, [copied]);
-  return [copied, () => { void navigator.clipboard.writeText(text).then(() => setCopied(true)); }];
+  return [copied, () => {
+    navigator.clipboard.writeText(text).then(() => setCopied(true), () => notify('Nothing was copied', 'The browser did not allow it. Select the text and copy it by hand.'));
+  }];
 }
 
 export function CopyIcon({ text, label }: Readonly<{ text: string; label: string }>) {

@@ -1,10 +1,12 @@
 /** "Show as curl": the command that does what the page does. */
 import { Popover } from '@base-ui/react/popover';
-import { curlCommand, type CurlRequest } from '../curl.ts';
+import { useCaller } from '../caller.ts';
+import { curlCommand, tokenCommand, type CurlRequest } from '../curl.ts';
 import { CopyBlock } from './copy.tsx';
 import { Icon } from './icon.tsx';
 
 export function CurlPopover({ request, what }: Readonly<{ request: CurlRequest; what: string }>) {
+  const { principal } = useCaller();
   return (
     <Popover.Root>
       <Popover.Trigger
@@ -18,7 +20,7 @@ export function CurlPopover({ request, what }: Readonly<{ request: CurlRequest; 
           <Popover.Popup className="popup w-[min(34rem,calc(100vw-1.5rem))] p-4">
             <Popover.Title className="text-sm font-semibold">{what}</Popover.Title>
             <Popover.Description className="mt-0.5 mb-3 text-[0.8125rem] text-muted">
-              Set the token once: <code className="font-mono text-ink">export WEIR_TOKEN=$(weir token issue --principal NAME --quiet)</code>
+              Set the token once: <code className="font-mono text-ink">{tokenCommand(principal)}</code>
             </Popover.Description>
             <CopyBlock text={curlCommand(location.origin, request)} label="Command" />
           </Popover.Popup>

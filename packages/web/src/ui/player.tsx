@@ -3,16 +3,19 @@ import * as content from '@weir/sdk/content';
 import { useCallback, useEffect, useState } from 'react';
 import { api } from '../api.ts';
 import { explain } from '../explain.ts';
+import { useVideoFrame } from '../library/video-frame.ts';
 import { kindIcon, mediaKind } from '../media-kind.ts';
 import { buttonClass } from './button.tsx';
 import { Icon } from './icon.tsx';
 
-type PlayerProps = Readonly<{ cid: string; contentType: string; title: string; grant?: string; autoPlay?: boolean }>;
+type PlayerProps = Readonly<{ cid: string; contentType: string; title: string; grant?: string }>;
 
-export function Player({ cid, contentType, title, grant, autoPlay = false }: PlayerProps) {
+export function Player({ cid, contentType, title, grant }: PlayerProps) {
   const [problem, setProblem] = useState<string | null>(null);
   const address = content.url(api, cid, grant);
   const kind = mediaKind(contentType);
+  // Many videos begin in black. Under a grant no still is taken: each reading of it may count.
+  const poster = useVideoFrame(cid, kind === 'video' && grant === undefined);
   useEffect(() => setProblem(null), [address]);
   // An element that leaves the page keeps its connection until it is told to let go.
   const attach = useCallback((media: HTMLMediaElement | null) => {
@@ -46,7 +49,7 @@ export function Player({ cid, contentType, title, grant, autoPlay = false }: Pla
   if (kind === 'video') {
     return (
       <video
-        key={address} ref={attach} aria-label={title} controls playsInline autoPlay={autoPlay} preload="metadata" onError={askWhy}
+        key={address} ref={attach} poster={poster ?? undefined} aria-label={title} controls playsInline preload="metadata" onError={askWhy}
         className="aspect-video w-full rounded-2xl bg-black object-contain"
       />
     );
@@ -55,7 +58,7 @@ export function Player({ cid, contentType, title, grant, autoPlay = false }: Pla
     return (
       <div className="flex flex-col items-center gap-6 rounded-2xl border border-line bg-sunken px-4 pt-10 pb-5">
         <Icon name="audio" className="size-14 text-accent" />
-        <audio key={address} ref={attach} aria-label={title} controls autoPlay={autoPlay} preload="metadata" onError={askWhy} className="w-full" />
+        <audio key={address} ref={attach} aria-label={title} controls preload="metadata" onError={askWhy} className="w-full" />
       </div>
     );
   }

@@ -1,0 +1,87 @@
+/** `weir up` and `weir serve`: start a server, say where it is, and stop it when asked. */
+import { once } from 'node:events';
+import http from 'node:http';
+import https from 'node:https';
+import { WeirError } from '@weir/contracts/errors';
+import { loadConfig, type Loaded } from '@weir/server/config/load';
+import { enterService, isRoot, prepareService } from '@weir/server/privileges';
+import type { RunningServer } from '@weir/server/serve';
+import { note, print, type Context } from '../context.ts';
+import { exitCodes } from '../failure.ts';
+import { watchLifetime } from '../lifetime.ts';
+import { askOn } from '../terminal/ask.ts';
+import { openBrowser } from '../terminal/browser.ts';
+import { thisCommand } from './operator.ts';
+import { greeting } from './greeting.ts';
+
+export type ServeFlags = Readonly<{ data?: string; config?: string; port?: number; address?: string }>;
+export type UpFlags = ServeFlags & Readonly<{ open: boolean }>;
+
+const healthWithinMs = 10_000;
+
+/** Prepares what is missing (system packages, web page, folders), starts, and shows the way in. */
+export async function up(this: Context, flags: UpFlags): Promise<void> {
+  const { environment } = this;
+  const loaded = load(this, flags);
+  if (environment['WEIR_SERVICE'] !== '1') await prepare(this, loaded);
+  await run(this, flags, loaded, async (server) => {
+    print(this, greeting(server, loaded.config, environment));
+    if (flags.open) await openBrowser(this, server);
+  });
+}
+
+/** The same for service managers: nothing is installed or built, and the ready line is all that it prints. */
+export async function serve(this: Context, flags: ServeFlags): Promise<void> {
+  await run(this, flags, load(this, flags), async () => undefined);
+}
+
+const load = ({ environment }: Context, flags: ServeFlags): Loaded =>
+  loadConfig({ file: flags.config, environment, flags: { server: { port: flags.port, address: flags.address } } });
+
+async function prepare(context: Context, { config }: Loaded): Promise<void> {
+  const say = (line: string): void => note(context, line);
+  const { offerSystemPackages } = await import('@weir/server/system-packages');
+  if (config.fleet.enabled) await offerSystemPackages({ environment: context.environment, isRoot: isRoot(), ask: askOn(context), say });
+  const { buildWebPage } = await import('@weir/server/web-build');
+  await buildWebPage(say);
+}
+
+async function run(context: Context, flags: ServeFlags, { config, file }: Loaded, welcome: (server: RunningServer) => Promise<void>): Promise<void> {
+  const { environment } = context;
+  const start = { config, configFile: file, dataFlag: flags.data, environment, script: thisCommand() };
+  if (isRoot()) prepareService(start);
+  enterService(start);
+  const { drain, stop } = watchLifetime(environment);
+  stop.addEventListener('abort', () => process.exit(exitCodes.interrupted));
+  const { serve: startServer } = await import('@weir/server/serve');
+  await using server = await startServer({ config, dataFlag: flags.data, environment, builtInWorker: config.fleet.enabled && config.fleet.built_in_worker });
+  await healthy(server, config.server.public_url === undefined ? server.url : listener(config.server));
+  print(context, `ready ${server.url}`);
+  await welcome(server);
+  if (!drain.aborted) await once(drain, 'abort');
+  note(context, 'Stopping …');
+}
+
+type Listener = Readonly<{ address: string; port: number; tls: boolean }>;
+
+/** Where it listens, when links are made with another address. */
+function listener({ address, port, tls }: Listener): string {
+  const host = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
+  return `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** Asks as a load balancer would. The certificate is its own, and nothing secret is sent: it is not verified here. */
+async function healthy({ url }: RunningServer, origin: string): Promise<void> {
+  const target = new URL('/healthz', origin);
+  const options = { timeout: healthWithinMs, agent: false, rejectUnauthorized: false } as const;
+  const request = target.protocol === 'https:' ? https.get(target, options) : http.get(target, options);
+  request.once('timeout', () => request.destroy(new Error('timeout')));
+  try {
+    const [response] = await once(request, 'response');
+    if (!(response instanceof http.IncomingMessage)) throw new TypeError('No response.');
+    response.resume();
+    if (response.statusCode !== 200) throw new Error(`It answered ${response.statusCode}.`);
+  } catch (cause) {
+    throw new WeirError('server.unreachable', `The server started, but ${url} does not answer to /healthz; see its log above.`, { cause });
+  }
+}
