@@ -4,15 +4,15 @@ import type { Environment } from './context.ts';
 export type Lifetime = Readonly<{
   /** The first request to end: finish what runs. */
   drain: AbortSignal;
-  /** The second request, or two seconds after the parent is gone: end now. */
+  /** The second request, or 1.5 s after the parent is gone: end now. */
   stop: AbortSignal;
 }>;
 
 const parentPollMs = 500;
 /** A terminal sends Ctrl-C to every process of a group, and npm hands it on once more: that is one request. */
 const sameRequestMs = 500;
-/** How long what lost its parent may take to end well. */
-const orphanMs = 2_000;
+/** How long what lost its parent may take to end well: with the poll, well within three seconds. */
+const orphanMs = 1_500;
 
 /** `WEIR_PARENT` is set by who started this process, for the case that it ends before anybody looks. */
 export function watchLifetime(environment: Environment): Lifetime {

@@ -3,7 +3,7 @@
  * The poll of the store is the truth; a local write only makes it sooner.
  */
 import { WeirError } from '@weir/contracts/errors';
-import { systemClock, type Clock } from '@weir/contracts/clock';
+import type { Clock } from '@weir/contracts/clock';
 
 /** Port: subjects (`principal:alice`, `holding:…`) that moved after a sequence number, oldest first, in bounded pages. */
 export interface EpochStore {
@@ -26,7 +26,8 @@ export class Epochs {
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
 
-  constructor(store: EpochStore, clock: Clock = systemClock) {
+  /** `clock` in milliseconds from anywhere: the monotonic one, which no one can set. */
+  constructor(store: EpochStore, clock: Clock = () => performance.now()) {
     this.#store = store;
     this.#clock = clock;
   }
@@ -56,7 +57,7 @@ export class Epochs {
   /** The last number that was read. */
   get sequence(): number { return this.#sequence; }
 
-  /** True while what this node knows is at most one second old. Monotonic clocks are not needed: a step back only refreshes sooner. */
+  /** True while what this node knows is at most one second old. */
   get fresh(): boolean {
     const age = this.#clock() - this.#readAtMs;
     return age >= 0 && age < staleAfterMs;

@@ -20,7 +20,7 @@ export function isContinuation(app: App, declaration: AnyRoute['declaration'], i
   if (declaration.action !== 'content.read') return false;
   const key = keyOf(identified, address, parameters);
   const known = key === undefined ? undefined : readings.get(app)?.get(key);
-  return known !== undefined && app.clock() - known < idleMs;
+  return known !== undefined && performance.now() - known < idleMs;
 }
 
 /** Remembers an admitted reading; returns true when it is a new one. */
@@ -30,7 +30,7 @@ export function noteReading(app: App, identified: Identified, address: string, p
   let known = readings.get(app);
   if (known === undefined) readings.set(app, known = new Map());
   const before = known.get(key);
-  const now = app.clock();
+  const now = performance.now();
   known.delete(key);
   known.set(key, now);
   for (const [oldest, at] of known) {

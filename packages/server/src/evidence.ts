@@ -94,7 +94,8 @@ async function bySignature(identities: Identities, replay: ReplayStore, claim: S
   // Programs may ask the same thing twice within a second, and get the same signature; a change happens once.
   if (signed.method === 'GET' || signed.method === 'HEAD') return identity;
   if (!replay.covers(Number(claim.timestamp) * 1_000)) throw new EvidenceRefused('signed before this server began to remember', claim.principal);
-  if (replay.insert(replayKey(claim.principal, mac, signed.target), validUntilMs) === 'repeated') throw new EvidenceRefused('repeated request', claim.principal);
+  // The path and not the target: this signature does not cover the query, so with another query it would pass for another request.
+  if (replay.insert(replayKey(claim.principal, mac, signed.path), validUntilMs) === 'repeated') throw new EvidenceRefused('repeated request', claim.principal);
   return identity;
 }
 

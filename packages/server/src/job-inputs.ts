@@ -8,7 +8,7 @@ import { objectStore, type StoredHolding } from './object-store.ts';
  * Decides as the submitter, with what its principal may do now. The submitter is not here, so a policy that names networks cannot be
  * asked for its address again; where it submitted from was asked then.
  */
-export async function readableByOwnerOfJob(gatekeeper: Gatekeeper<StoredHolding>, { data, clock }: Instance, owner: string, holdingId: string): Promise<boolean> {
+export async function readableByOwnerOfJob(gatekeeper: Gatekeeper<StoredHolding>, { data, clock }: Pick<Instance, 'data' | 'clock'>, owner: string, holdingId: string): Promise<boolean> {
   const record = await gatekeeper.identities.principal(owner);
   if (record === undefined || record.disabled || !record.rights.has('read_content') || !record.rights.has('submit_jobs')) return false;
   const holding = await objectStore(data.read, clock).holding(holdingId);

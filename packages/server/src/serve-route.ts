@@ -20,6 +20,8 @@ import type { AnyRoute } from './route.ts';
 
 /** Bodies that are parsed, or that a `dffmpeg` signature covers, in bytes. */
 export const maxBodyBytes = 1 << 20;
+/** A body that is held in memory arrives within this time. */
+const bodyDeadlineMs = 30_000;
 const emptyDigest = digestOfBody(Buffer.alloc(0));
 
 export async function serveRoute(app: App, { declaration, handle }: AnyRoute, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
@@ -36,7 +38,7 @@ export async function serveRoute(app: App, { declaration, handle }: AnyRoute, re
 
   const parameters: unknown = declaration.parameters === undefined ? {} : parse(declaration.parameters, request.params, 'address');
   if (declaration.action !== 'health.read' && !isContinuation(app, declaration, identified, address, parameters)) {
-    const verdict = app.limits.take(declaration.limit ?? 'default', identity.principal ?? limitKey(address), app.clock());
+    const verdict = app.limits.take(declaration.limit ?? 'default', identity.principal ?? limitKey(address), performance.now());
     reply.headers(rateLimitHeaders(verdict));
     if (!verdict.allowed) throw tooMany(app, identity, facts, verdict);
   }
@@ -122,7 +124,7 @@ export async function identifyOrCount(
   } catch (error) {
     if (!(error instanceof EvidenceRefused)) throw error;
     app.gatekeeper.refuseEvidence(error, facts);
-    const verdict = app.limits.take('auth_failures', limitKey(facts.address), app.clock());
+    const verdict = app.limits.take('auth_failures', limitKey(facts.address), performance.now());
     if (!verdict.allowed) throw new RateExceeded(verdict);
     throw new WeirError('identity.required');
   }
@@ -189,6 +191,8 @@ async function* digestChecked(body: AsyncIterable<Uint8Array>, signed: Buffer | 
 /** The whole body, refused past `limit` before it is read where its length is announced. */
 async function readBody(incoming: IncomingMessage, limit: number, body: AsyncIterable<Uint8Array> = incoming): Promise<Buffer> {
   if (Number(incoming.headers['content-length'] ?? 0) > limit) throw new WeirError('request.too_large', `A body may have at most ${limit} bytes here.`);
+  const deadline = setTimeout(() => incoming.destroy(new WeirError('request.timeout')), bodyDeadlineMs);
+  using _deadline = { [Symbol.dispose]: () => clearTimeout(deadline) };
   const pieces: Uint8Array[] = [];
   let size = 0;
   for await (const piece of body) {

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { openBlobStore } from '@weir/content/blob-store';
 import { ContentStore } from '@weir/content/store';
+import { systemClock, type Clock } from '@weir/contracts/clock';
 import { WeirError } from '@weir/contracts/errors';
 import { openDataDirectory } from '@weir/data/data-directory';
 import { epochsSince } from '@weir/data/epochs';
@@ -29,6 +30,7 @@ import { openLog } from './log.ts';
 import { objectStore, type StoredHolding } from './object-store.ts';
 import { dataDirectory, keyDirectory } from './places.ts';
 import { openReplayMemory } from './replay-memory.ts';
+import { openSteadyClock } from './steady-clock.ts';
 import { openTls, type ServerTls } from './tls.ts';
 import { version } from './version.ts';
 import { serveWebPage } from './web-page.ts';
@@ -64,24 +66,25 @@ export async function serve({ config, dataFlag, environment, builtInWorker }: Se
   const directory = starting.use(await openDataDirectory(dataPath));
   const instance = starting.use(await openInstance({ config, dataFlag, environment, create: true }));
   const warnings = checkBind(config, instance.roles);
-  const redactor = new Redactor();
-  const log = openLog(config.log.level, redactor);
+  const log = openLog(config.log.level, new Redactor());
+  const clock = starting.use(await openSteadyClock(instance.data, systemClock, (error) => { log.error({ err: error }, 'the time could not be stored'); }));
+  if (clock.behindMs > 0) warnings.push(clockWarning(clock.behindMs));
   const tls = await openTls(config, keyDirectory(config, environment), instance.id);
 
   const stopping = new AbortController();
   starting.defer(() => stopping.abort(new WeirError('server.stopping')));
-  const epochs = new Epochs({ since: (sequence) => epochsSince(instance.data.read, sequence) }, instance.clock);
-  const audit = starting.use(new AuditTrail(instance.data, instance.auditSigner, instance.clock, log));
-  const gatekeeper = gatekeeperOf(instance, epochs, audit, () => viewers);
+  const epochs = new Epochs({ since: (sequence) => epochsSince(instance.data.read, sequence) });
+  const audit = starting.use(new AuditTrail(instance.data, instance.auditSigner, clock.now, log));
+  const gatekeeper = gatekeeperOf(instance, clock.now, epochs, audit, () => viewers);
   const viewers: Viewers<StoredHolding> = new Viewers(gatekeeper);
   const content = new ContentStore(await openBlobStore(directory.path), instance.keyRing, { encrypt: config.streaming_security.encryption.enabled });
   const place = new ListeningPlace(config, instance.id, tls);
 
-  const fleet = await openFleet({ instance, content, gatekeeper, audit, log, directory });
+  const fleet = await openFleet({ instance, clock: clock.now, content, gatekeeper, audit, log, directory });
   const app: App = {
-    version, config, clock: instance.clock, log, data: instance.data, dataPath: directory.path, instanceId: instance.id, tokenAudience: instance.tokenAudience,
+    version, config, clock: clock.now, log, data: instance.data, dataPath: directory.path, instanceId: instance.id, tokenAudience: instance.tokenAudience,
     keyRing: instance.keyRing, signing: instance.signing, roles: instance.roles, gatekeeper, viewers, content, coordinator: fleet.coordinator,
-    fleetProblem: fleet.problem, audit, limits: limitsOf(config), replay: await openReplayMemory(instance.data, instance.clock, log),
+    fleetProblem: fleet.problem, audit, limits: limitsOf(config), replay: await openReplayMemory(instance.data, clock.now, log),
     hosts: compileHosts(place.hosts()), ownOrigins: place.origins, allowedOrigins: compileOrigins(config.server.cors.allowed_origins),
     proxies: { proxies: compileNetworks(config.server.trusted_proxies), directUse: config.server.behind_proxy ? 'refused' : 'allowed' },
     secure: tls !== undefined || config.server.behind_proxy, publicUrl: () => place.url, certificateFingerprint: () => tls?.fingerprint ?? null,
@@ -123,8 +126,8 @@ export async function serve({ config, dataFlag, environment, builtInWorker }: Se
   };
 }
 
-function gatekeeperOf(instance: Instance, epochs: Epochs, audit: AuditTrail, viewers: () => Viewers<StoredHolding>): Gatekeeper<StoredHolding> {
-  const { signing, tokenAudience, clock, config, roles } = instance;
+function gatekeeperOf(instance: Instance, clock: Clock, epochs: Epochs, audit: AuditTrail, viewers: () => Viewers<StoredHolding>): Gatekeeper<StoredHolding> {
+  const { signing, tokenAudience, config, roles } = instance;
   const identities = new Identities({
     store: identitiesOf(instance), roles, defaultRole: config.permissions.default_role, epochs, clock,
     tokens: { issuer: tokenAudience, audience: tokenAudience, keys: { access: signing.access.all, grant: signing.grant.all, job: signing.job.all } },
@@ -134,6 +137,11 @@ function gatekeeperOf(instance: Instance, epochs: Epochs, audit: AuditTrail, vie
     openings: (key, holding, client) => viewers().openings(key, holding, client),
   });
 }
+
+const clockWarning = (behindMs: number): Warning => ({
+  code: 'clock.behind', message: `The machine's clock is ${Math.round(behindMs / 1_000)} s behind what this instance has seen already; until it catches up the later time counts.`,
+  next_step: 'Set the clock right (timedatectl), then start Weir again.',
+});
 
 function limitsOf(config: Config): RateLimits {
   const chosen = Object.entries(config.streaming_security.rate_limits).map(([name, { limit, period }]) => [name, { limit, periodSeconds: period }] as const);

@@ -45,7 +45,7 @@ async function admit(app: App, incoming: IncomingMessage): Promise<Admitted> {
   if ((incoming.url ?? '').split('?')[0] !== path) throw new WeirError('route.absent');
   await app.gatekeeper.admit({ ...facts, identity, resource: { kind: 'own' } });
   const worker = identity.principal ?? '';
-  const verdict = app.limits.take('signaling', worker, app.clock());
+  const verdict = app.limits.take('signaling', worker, performance.now());
   if (!verdict.allowed) throw new RateExceeded(verdict);
   fleet(app);
   const record = await app.gatekeeper.identities.principal(worker);
