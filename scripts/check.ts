@@ -1,20 +1,17 @@
 /** `npm run check`: types, lint, unused and unlisted things, the drawing of the floors. Ends with 1 when anything was found. */
 import { spawn } from 'node:child_process';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = (name: string): string => path.join(root, 'node_modules/.bin', name);
-/** knip is started by this Node: its own first line would find whichever Node the host has. */
-const knip = path.join(path.dirname(createRequire(import.meta.url).resolve('knip/package.json')), 'bin/knip.js');
 
 const checks: readonly (readonly [name: string, command: string, ...rest: string[]])[] = [
   ['types', bin('tsc'), '-p', '.'],
   ['types of the web page', bin('tsc'), '-p', 'packages/web', '--noEmit'],
   ['types of its tests', bin('tsc'), '-p', 'packages/web/test', '--noEmit'],
   ['lint', bin('oxlint'), '--type-aware', '--deny-warnings', 'packages', 'scripts', 'test'],
-  ['unused and unlisted', process.execPath, knip],
+  ['unused and unlisted', process.execPath, bin('knip')],
   ['floors', process.execPath, 'scripts/floors.ts'],
 ];
 

@@ -4,7 +4,6 @@
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +12,8 @@ import { buildWebPage } from '../packages/server/src/web-build.ts';
 import { installSystemPackages } from './system-packages.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const vitest = path.join(path.dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
+/** Started by this Node: its own first line would find whichever Node the host has. */
+const vitest = path.join(root, 'node_modules/.bin/vitest');
 const all = process.argv.includes('--all');
 const inCi = process.env['CI'] === 'true';
 /** Of the long loops (faults, fuzz, load). */

@@ -4,7 +4,7 @@ import { WeirError } from '@weir/contracts/errors';
 /** `limit` in bytes; a longer body is cancelled and thrown as `request.too_large`. */
 export async function readText(response: Response, limit: number): Promise<string> {
   if (response.body === null) return '';
-  const reader = response.body.getReader();
+  const reader: ReadableStreamDefaultReader<Uint8Array> = response.body.getReader();
   const decoder = new TextDecoder();
   let text = '';
   let received = 0;

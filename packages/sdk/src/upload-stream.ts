@@ -6,7 +6,7 @@ type Watch = Readonly<{ signal?: AbortSignal | undefined; onProgress?: (sentByte
 
 /** Pulls one piece at a time, so the source is never read ahead of the network. */
 export function countedStream(source: ByteSource, { signal, onProgress }: Watch): ReadableStream<Uint8Array> {
-  const pieces = source instanceof ReadableStream ? piecesOf(source) : source[Symbol.asyncIterator]();
+  const pieces: AsyncIterator<Uint8Array, unknown> = source instanceof ReadableStream ? piecesOf(source) : source[Symbol.asyncIterator]();
   let sent = 0;
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -15,10 +15,10 @@ export function countedStream(source: ByteSource, { signal, onProgress }: Watch)
         await pieces.return?.();
         return controller.error(signal.reason);
       }
-      const { done, value } = await pieces.next();
-      if (done) return controller.close();
-      sent += value.byteLength;
-      controller.enqueue(value);
+      const piece = await pieces.next();
+      if (piece.done === true) return controller.close();
+      sent += piece.value.byteLength;
+      controller.enqueue(piece.value);
       onProgress?.(sent);
     },
     async cancel() {

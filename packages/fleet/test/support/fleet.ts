@@ -29,10 +29,10 @@ import type { Timings, VerifyOutputs } from '../../src/coordinator/context.ts';
 import type { WorkerCredentials } from '../../src/worker/credentials.ts';
 import { temporaryFolder, type TemporaryFolder } from '../../../data/test/support/temporary.ts';
 
-export const quick: Partial<Timings> = { lease: 1_500, tick: 100, stall: 20_000, cancel: 1_000, live: 3_000, grace: 300, hello: 2_000, poll: 100 };
+const quick: Partial<Timings> = { lease: 1_500, tick: 100, stall: 20_000, cancel: 1_000, live: 3_000, grace: 300, hello: 2_000, poll: 100 };
 
 /** Publishes what came, without looking at it: for tests of the way, not of media. */
-export const unexamined: VerifyOutputs = async ({ outputs }) => outputs.map(({ name, received }) => ({ name, received, contentType: 'application/octet-stream', probe: null }));
+const unexamined: VerifyOutputs = async ({ outputs }) => outputs.map(({ name, received }) => ({ name, received, contentType: 'application/octet-stream', probe: null }));
 
 export type FleetOptions = Readonly<{ timings?: Partial<Timings>; verify?: (parts: { data: Data; content: ContentStore; scratch: string }) => VerifyOutputs; tls?: { key: string; cert: string }; authorize?: (owner: string, holding: string) => boolean;
   /** A folder that outlives the process, with its keys in it, instead of a temporary one. */

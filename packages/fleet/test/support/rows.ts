@@ -12,7 +12,7 @@ export const hello: Hello = {
   classes: ['cpu', 'io'], labels: {}, active: [],
 };
 
-export const specification = {
+const specification = {
   work: { kind: 'arguments', arguments: ['-i', '{in:0}', '{out:a.mp4}'] }, inputs: [{ cid: 'bafkx', holding: 'h', size: 5, contentType: 'video/mp4' }],
   outputs: ['a.mp4'], policy: null, ceilings: '[]', limits: { wall_seconds: 60, stall_seconds: 60, output_bytes: 1_000_000 },
 };

@@ -11,6 +11,7 @@ import { recipes } from '@weir/fleet/recipes/index';
 import { inheritPolicy } from '@weir/security/policies';
 import { z } from 'zod';
 import type { App } from '../app.ts';
+import { jobChanges } from '../job-changes.ts';
 import { route, type Context } from '../route.ts';
 import { sendEvents } from '../server-sent-events.ts';
 
@@ -40,6 +41,11 @@ export const routes = [
     const items = await fleet(app).list({ owner: query.owner ?? principal, state: query.state ?? null, before: query.cursor ?? null, limit: query.limit });
     return { items, next_cursor: items.length === query.limit ? (items.at(-1)?.job_id ?? null) : null };
   }),
+
+  route({
+    method: 'GET', path: '/api/v1/jobs/events', action: 'job.read', query: z.strictObject({ owner: PrincipalId.optional() }), reply: 'stream',
+    resource: (_, { owner }) => ({ kind: 'own', owner }), summary: 'Server-sent events `job`: your newest jobs, then each as it changes',
+  }, async ({ app, principal, query, reply, signal }) => sendEvents(reply, 'job', jobChanges(fleet(app), query.owner ?? principal, signal), signal)),
 
   route({ method: 'GET', path: '/api/v1/jobs/:id', action: 'job.read', parameters: ById, reply: Job, resource: job, summary: 'One job' },
     async ({ app, parameters }) => fleet(app).get(parameters.id)),

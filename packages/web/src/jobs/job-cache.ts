@@ -16,7 +16,7 @@ export function rememberJob(job: Job): void {
 }
 
 /** Replaces the job where it is listed; a new one goes first, because lists are newest first. */
-export function withJob(pages: Pages, job: Job): Pages {
+function withJob(pages: Pages, job: Job): Pages {
   const known = pages.pages.some(({ items }) => items.some(({ job_id: id }) => id === job.job_id));
   return {
     ...pages,

@@ -24,7 +24,7 @@ import { JobTimeline } from './job-timeline.tsx';
 import { useJobEvents } from './use-job-events.ts';
 
 export function JobPage() {
-  const { jobId } = useParams({ from: '/shell/jobs/$jobId' });
+  const { jobId = '' }: { jobId?: string } = useParams({ strict: false });
   const job = useQuery(jobQuery(jobId));
   if (job.isPending) return <Page title="Job"><Loading><Skeleton className="h-96 w-full rounded-2xl" /></Loading></Page>;
   if (job.isError) return <PageFailure title="Job" error={job.error} onRetry={() => { void job.refetch(); }} />;

@@ -18,7 +18,7 @@ import { PolicySection } from './policy-section.tsx';
 import { Renditions } from './renditions.tsx';
 
 export function AssetPage() {
-  const { libraryId } = useParams({ from: '/shell/library/$libraryId' });
+  const { libraryId = '' }: { libraryId?: string } = useParams({ strict: false });
   const item = useQuery(libraryItemQuery(libraryId));
   if (item.isPending) return <Page title="Library"><Loading><Skeleton className="aspect-video w-full max-w-3xl rounded-2xl" /></Loading></Page>;
   if (item.isError) return <PageFailure title="Library" error={item.error} onRetry={() => { void item.refetch(); }} />;

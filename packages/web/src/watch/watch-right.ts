@@ -1,7 +1,7 @@
 /** Asks again and again whether a right still holds, because a player that has buffered ahead would not notice. */
 
 /** Well inside the second that Weir promises, with room for the request itself on a slow machine. */
-export const askEveryMs = 350;
+const askEveryMs = 350;
 
 /**
  * Returns the first refusal; ends quietly when the signal aborts.
