@@ -17,7 +17,7 @@ const proofs: Readonly<Record<string, readonly string[]>> = {
 };
 const installTimeoutMs = 15 * 60_000;
 
-export const missingPackages = (): string[] =>
+const missingPackages = (): string[] =>
   Object.entries(proofs).filter(([, places]) => !places.some((place) => (place.includes('*') ? globSync(place).length > 0 : existsSync(place)))).map(([name]) => name);
 
 /**

@@ -139,6 +139,9 @@ test('a link plays signed out, and revoking it stops the player within a second'
 });
 
 test('a job is submitted from its form and followed to an output that plays', async () => {
+  const list = await openSignedIn();
+  await list.goto(`${home}/jobs`);
+  await list.getByRole('link', { name: 'First light, smaller' }).waitFor();
   const page = await openSignedIn();
   await openClip(page);
   await page.getByRole('button', { name: 'Make…' }).click();
@@ -148,11 +151,13 @@ test('a job is submitted from its form and followed to an output that plays', as
   await page.getByLabel('Height').fill('240');
   await page.getByRole('button', { name: 'Make it' }).click();
   await page.getByRole('heading', { level: 1, name: /First light → / }).waitFor();
+  // The list of another window follows without being asked.
+  await list.getByRole('link', { name: /First light → / }).waitFor();
+  await list.getByRole('progressbar', { name: /First light → / }).waitFor({ timeout: 60_000 });
   await page.getByRole('progressbar', { name: 'Progress' }).waitFor({ timeout: 60_000 });
   await page.getByRole('heading', { name: 'Output' }).waitFor({ timeout: 60_000 });
   await play(page);
-  await page.goto(`${home}/jobs`);
-  await page.getByRole('link', { name: /First light → / }).waitFor();
+  await list.context().close();
   await page.context().close();
 }, 150_000);
 

@@ -121,6 +121,7 @@ export const doors: Readonly<Record<string, readonly Case[]>> = {
   'GET /api/v1/recipes': get('recipe.list', '/api/v1/recipes'),
   'POST /api/v1/jobs': both('job.submit', ({ content }) => ({ method: 'POST', target: '/api/v1/jobs', body: json({ recipe: 'probe', inputs: [{ cid: content.cid }] }) })),
   'GET /api/v1/jobs': both('job.read', (_, name) => ({ target: `/api/v1/jobs?owner=${name}` })),
+  'GET /api/v1/jobs/events': both('job.read', (_, name) => ({ target: `/api/v1/jobs/events?owner=${name}`, endless: true })),
   'GET /api/v1/jobs/:id': [...ofJob('job.read', 'GET', '', true), one('job.read', 'leased', (world) => ({ target: `/api/v1/jobs/${world.held.assignment.job_id}` }), ['worker'])],
   'POST /api/v1/jobs/:id/cancel': ofJob('job.cancel', 'POST', '/cancel', false),
   'POST /api/v1/jobs/:id/retry': ofJob('job.retry', 'POST', '/retry', true),

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** `reason` is set for blocks that carry `<!-- no-run: reason -->`. */
-export type ShellBlock = Readonly<{ line: number; text: string; reason: string | undefined }>;
+type ShellBlock = Readonly<{ line: number; text: string; reason: string | undefined }>;
 export type Page = Readonly<{ name: string; text: string; blocks: readonly ShellBlock[] }>;
 
 export async function readPages(): Promise<Page[]> {

@@ -7,12 +7,14 @@ import { once } from 'node:events';
 export type RawReply = Readonly<{ status: number; headers: http.IncomingHttpHeaders; body: Buffer; text: string; complete: boolean }>;
 export type RawRequest = Readonly<{
   method?: string; target: string; headers?: Readonly<Record<string, string | readonly string[]>>; body?: string | Uint8Array; agent?: http.Agent;
+  /** The reply is a stream without an end: its head is all that is waited for. */
+  endless?: true;
 }>;
 
-/** Sends exactly this target and these headers to `url`'s host and port; nothing is normalised, no certificate is checked. */
-export async function send(url: string, { method = 'GET', target, headers = {}, body, agent }: RawRequest): Promise<RawReply> {
+/** Sends exactly this target and these headers to `url`'s host and port; nothing is normalised, no certificate is checked. A connection of its own without `agent`. */
+export async function send(url: string, { method = 'GET', target, headers = {}, body, agent, endless }: RawRequest): Promise<RawReply> {
   const { protocol, hostname, port } = new URL(url);
-  const options: https.RequestOptions = { host: hostname, port, path: target, method, agent, rejectUnauthorized: false };
+  const options: https.RequestOptions = { host: hostname, port, path: target, method, agent: agent ?? false, rejectUnauthorized: false };
   const request = protocol === 'https:' ? https.request(options) : http.request(options);
   for (const [name, value] of Object.entries(headers)) request.setHeader(name, typeof value === 'string' ? value : [...value]);
   const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
@@ -21,6 +23,7 @@ export async function send(url: string, { method = 'GET', target, headers = {}, 
   });
   const pieces: Buffer[] = [];
   let complete = true;
+  if (endless === true && response.statusCode === 200) request.destroy();
   try {
     for await (const piece of response) pieces.push(Buffer.from(piece));
   } catch {
@@ -54,6 +57,7 @@ export class PacedReader implements Disposable {
   readonly ended: Promise<void>;
   readonly #socket: net.Socket;
   readonly #pacer: NodeJS.Timeout;
+  #isHurried = false;
 
   /** `bytesPerSecond` is kept by taking a fiftieth of it every 20 ms. */
   constructor(url: string, target: string, headers: Readonly<Record<string, string>>, bytesPerSecond: number) {
@@ -69,7 +73,7 @@ export class PacedReader implements Disposable {
       this.received += piece.length;
       this.sinceMark += piece.length;
       allowance -= piece.length;
-      if (allowance <= 0) socket.pause();
+      if (allowance <= 0 && !this.#isHurried) socket.pause();
     });
     this.#pacer = setInterval(() => {
       allowance = Math.min(allowance + bytesPerSecond / 50, bytesPerSecond / 10);
@@ -87,6 +91,12 @@ export class PacedReader implements Disposable {
   get status(): number { return Number(/^HTTP\/1\.1 (\d{3})/.exec(this.head)?.[1] ?? 0); }
 
   mark(): void { this.sinceMark = 0; }
+
+  /** From now on takes whatever comes, as fast as it comes. */
+  hurry(): void {
+    this.#isHurried = true;
+    this.#socket.resume();
+  }
 
   /** Resolves once so many bytes came; rejects when the reply ended before. */
   async has(bytes: number): Promise<void> {

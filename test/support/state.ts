@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
-/** Refusals are counted in the audit, and a good signature moves the replay mark whatever the request may do. */
+/** Refusals are counted in the audit. */
 const notState = new Set(['audit_event', 'audit_checkpoint']);
-const notStateRows = 'replay_until';
+/** Time passes, and a good signature moves the replay mark whatever the request may do. */
+const marksOfTime: readonly unknown[] = ['replay_until', 'clock_high_water'];
 /** Signs of life of workers. */
 const heartbeats = new Set(['last_seen_at', 'lease_until']);
 
@@ -22,17 +23,12 @@ export class StoredState implements Disposable {
 
   get tables(): readonly string[] { return this.#tables; }
 
-  /** The same for the same rows of all tables but the audit's. */
+  /** A line per table, the same for the same rows; the audit's tables are left out. */
   digest(): string {
-    const digest = createHash('sha256');
-    for (const table of this.#tables) {
-      digest.update(`\n${table}\n`);
-      for (const row of this.rows(`select * from "${table}" order by 1, 2`)) {
-        if (table === 'meta' && row['key'] === notStateRows) continue;
-        digest.update(JSON.stringify(row, (key, value: unknown) => (heartbeats.has(key) ? 0 : value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value)));
-      }
-    }
-    return digest.digest('hex');
+    return this.#tables.map((table) => {
+      const rows = this.rows(`select * from "${table}" order by 1, 2`).filter((row) => table !== 'meta' || !marksOfTime.includes(row['key']));
+      return `${table} ${rows.length} ${createHash('sha256').update(JSON.stringify(rows, plain)).digest('hex').slice(0, 32)}`;
+    }).join('\n');
   }
 
   rows(query: string, ...values: (string | number)[]): Record<string, unknown>[] {
@@ -43,3 +39,5 @@ export class StoredState implements Disposable {
     this.#database.close();
   }
 }
+
+const plain = (key: string, value: unknown): unknown => (heartbeats.has(key) ? 0 : value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value);

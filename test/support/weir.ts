@@ -19,6 +19,8 @@ export type WeirOptions = Readonly<{
   worker?: boolean;
   /** Settings, as in the environment (`WEIR_SERVER__TLS`). */
   environment?: Readonly<Record<string, string>>;
+  /** What runs the server in place of an unprivileged user: a command that gets the server's own after it. For root only. */
+  wrap?: (weir: TestWeir) => readonly string[];
   /** Leave the rate limits as they are by default. */
   limits?: 'default' | 'off';
 }>;
@@ -58,7 +60,8 @@ export class TestWeir implements AsyncDisposable {
   }
 
   async start(): Promise<void> {
-    const child = spawn(process.execPath, [entry], { stdio: ['pipe', 'pipe', 'pipe'], env: this.environment(), ...asTestUser() });
+    const [program, ...args] = [...this.#options.wrap?.(this) ?? [], process.execPath, entry];
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: this.environment(), ...(this.#options.wrap === undefined ? asTestUser() : {}) });
     this.#child = child;
     child.stderr.setEncoding('utf8').on('data', (text: string) => { this.#log = (this.#log + text).slice(-200_000); });
     const exited = once(child, 'exit').then(([code]) => { throw new Error(`the server ended with ${String(code)}:\n${this.#log}`); });

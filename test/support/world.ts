@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import http from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { HeldJob } from './held-job.ts';
-import { Client, startWeir, type TestWeir } from './weir.ts';
+import { startWeir, type Client, type TestWeir } from './weir.ts';
 
 export const roles = ['none', 'viewer', 'client', 'worker', 'user', 'operator', 'admin'] as const;
 export type RoleColumn = (typeof roles)[number];

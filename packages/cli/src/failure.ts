@@ -19,7 +19,7 @@ export class Finished extends Error {
 export function failureText(error: unknown, environment: Readonly<Record<string, string | undefined>>): string {
   if (error instanceof Finished) return '';
   if (isInterruption(error)) return 'weir: interrupted';
-  const lines = [`weir: ${printable(sentence(error), 4_000)}`, ...factLines(error)];
+  const lines = [`weir: ${printable(sentence(error), 4_000)}`, ...certificateLines(error), ...factLines(error)];
   if (environment['WEIR_DEBUG'] === '1' && error instanceof Error) lines.push(...stacks(error));
   return lines.join('\n');
 }
@@ -47,6 +47,18 @@ function systemSentence(code: string, error: Error): string {
   if (path !== undefined && code === 'EISDIR') return `${path} is a folder; name a file.`;
   if (code === 'ENOSPC') return 'The disk is full; free some space and try again.';
   return error.message;
+}
+
+const certificateCodes: ReadonlySet<unknown> = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'CERT_HAS_EXPIRED', 'ERR_TLS_CERT_ALTNAME_INVALID',
+]);
+
+/** A server that is there, but not trusted, is told apart from one that is not there. */
+function certificateLines(error: unknown): string[] {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if ('code' in at && certificateCodes.has(at.code)) return [`      Its certificate is not trusted (${String(at.code)}). Name the authority to trust with --ca FILE or WEIR_CA.`];
+  }
+  return [];
 }
 
 function factLines(error: unknown): string[] {

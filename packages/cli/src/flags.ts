@@ -1,10 +1,10 @@
 /** Flags that several commands share. */
 import { serverUrl, text } from './parse.ts';
 
-export const jsonFlag = { kind: 'boolean', brief: 'Print JSON', optional: true } as const;
-export const quietFlag = { kind: 'boolean', brief: 'Print the result alone', optional: true } as const;
-export const dataFlag = { kind: 'parsed', parse: text, brief: 'The data directory (WEIR_DATA)', placeholder: 'DIR', optional: true } as const;
-export const configFlag = { kind: 'parsed', parse: text, brief: 'The configuration file (WEIR_CONFIG)', placeholder: 'FILE', optional: true } as const;
+export const jsonFlag = { kind: 'boolean', brief: 'Print JSON', optional: true, withNegated: false } as const;
+export const quietFlag = { kind: 'boolean', brief: 'Print the result alone', optional: true, withNegated: false } as const;
+export const dataFlag = { kind: 'parsed', parse: text, brief: 'The data directory (WEIR_DATA)', placeholder: 'DIR', optional: true, withNegated: false } as const;
+export const configFlag = { kind: 'parsed', parse: text, brief: 'The configuration file (WEIR_CONFIG)', placeholder: 'FILE', optional: true, withNegated: false } as const;
 
 /** Of commands that speak to a server. */
 export const serverFlags = {

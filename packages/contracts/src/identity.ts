@@ -61,6 +61,7 @@ export const LoginSession = z.strictObject({
 export const Permissions = z.strictObject({
   principal: PrincipalId.nullable(), role: RoleName, permissions: z.record(z.string(), z.boolean()),
 });
+export type Permissions = z.infer<typeof Permissions>;
 
 /** A page of a list; the cursor is opaque and comes back as it was given. */
 export const page = <T extends z.ZodType>(item: T) => z.strictObject({ items: z.array(item), next_cursor: z.string().nullable() });

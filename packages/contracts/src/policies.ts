@@ -35,3 +35,4 @@ export const Grant = z.strictObject({
   grant_id: Ulid, cid: z.string(), verbs: z.array(GrantVerb), issuer: PrincipalId, principal: PrincipalId.nullable(),
   networks: z.array(Cidr), uses_left: z.int().nullable(), expires_at: Instant, revoked: z.boolean(), created_at: Instant,
 });
+export type Grant = z.infer<typeof Grant>;

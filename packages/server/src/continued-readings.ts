@@ -28,7 +28,7 @@ export function noteReading(app: App, identified: Identified, address: string, p
   const key = keyOf(identified, address, parameters);
   if (key === undefined) return true;
   let known = readings.get(app);
-  if (known === undefined) readings.set(app, known = new Map());
+  if (known === undefined) readings.set(app, known = new Map<string, number>());
   const before = known.get(key);
   const now = performance.now();
   known.delete(key);

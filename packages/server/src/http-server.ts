@@ -1,6 +1,7 @@
 /** The HTTP server: limits of sockets and headers, the declared routes, one form for every error. */
 import { randomBytes } from 'node:crypto';
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import { unsatisfiedRange } from '@weir/content/ranges';
 import { errors, WeirError } from '@weir/contracts/errors';
 import { actions } from '@weir/security/actions';
 import { rateLimitHeaders } from '@weir/security/rate-limits';
@@ -65,7 +66,8 @@ function addRoute(server: FastifyInstance, app: App, entry: AnyRoute): void {
 }
 
 function makeServer(app: App, tls: ServerTls | undefined, handler: RequestListener): Server {
-  const options: ServerOptions = { keepAliveTimeout: 65_000, maxHeaderSize: mostHeaderBytes, headersTimeout: headersTimeoutMs, requestTimeout: 0, connectionsCheckingInterval: 5_000 };
+  // A header that came twice is joined, not dropped, so that two hosts or two tokens are refused as what they are.
+  const options: ServerOptions = { joinDuplicateHeaders: true, keepAliveTimeout: 65_000, maxHeaderSize: mostHeaderBytes, headersTimeout: headersTimeoutMs, requestTimeout: 0, connectionsCheckingInterval: 5_000 };
   const server = tls === undefined ? createServer(options, handler) : tls.createServer(options, handler);
   server.maxConnections = app.config.server.max_connections;
   server.maxRequestsPerSocket = 0;
@@ -81,6 +83,7 @@ function sendError(app: App, error: unknown, requestId: string, reply: FastifyRe
   const { status, text } = errors[known.code];
   if (error instanceof RateExceeded) reply.headers(rateLimitHeaders(error.verdict));
   if (known.code === 'identity.required') reply.header('www-authenticate', 'Bearer realm="weir"');
+  if (known.code === 'content.range' && typeof known.facts['size'] === 'number') reply.header('content-range', unsatisfiedRange(known.facts['size']));
   const message = known.code === 'internal' ? text : known.message;
   // The rest of a refused body is not read: the connection ends with the answer.
   if (!reply.request.raw.complete) reply.header('connection', 'close');

@@ -22,7 +22,11 @@ export async function firstFile(incoming: IncomingMessage, body: AsyncIterable<U
   // Whoever reads the file hears of a failure through it; before there is one, through this promise.
   parsed.catch(() => undefined);
   const file = new Promise<UploadedFile>((resolve) => {
-    form.once('file', (_field, stream, name) => resolve({ bytes: whole(stream, parsed, () => extra), name: name === '' ? undefined : name, size: undefined }));
+    form.once('file', (_field, stream, name) => {
+      // A file that breaks off is told as a bare event, which may come before anybody reads; destroyed, it keeps the error for its reader.
+      stream.on('error', (error: Error) => stream.destroy(error));
+      resolve({ bytes: whole(stream, parsed, () => extra), name: name === '' ? undefined : name, size: undefined });
+    });
   });
   const none = parsed.then(
     () => { throw new WeirError('request.invalid', 'The multipart body has no file.'); },

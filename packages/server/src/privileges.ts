@@ -14,10 +14,35 @@ import { canEnter, canRead, planScreens, screenCommand, type Screen, type User }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What a start needs to reach. `script` is the program's own file and its arguments, to be run again. */
+/** What a start needs to reach. */
 export type ServiceStart = Readonly<{
-  config: Config; configFile: string | undefined; dataFlag: string | undefined; environment: Environment; script: readonly string[];
+  /** What the service writes: made, or taken over from root when nothing else is in it. */
+  folders: readonly Readonly<{ path: string; isOurs: (entry: string) => boolean }>[];
+  /** What it only reads, where it is there. */
+  files: readonly string[];
+  /** Where it finds things, as variables of the new process. */
+  variables: Readonly<Record<string, string>>;
+  environment: Environment;
+  /** The program's own file and its arguments, to be run again. */
+  script: readonly string[];
 }>;
+
+type ServerPlace = Readonly<{ config: Config; configFile: string | undefined; dataFlag: string | undefined }>;
+
+/** The start of a server, or of a command beside it. */
+export function serverStart({ config, configFile, dataFlag }: ServerPlace, environment: Environment, script: readonly string[]): ServiceStart {
+  const data = dataDirectory(config, dataFlag, environment);
+  const files = [configFile, config.server.cert_path, config.server.key_path].filter((file) => file !== undefined).map((file) => path.resolve(file));
+  return {
+    folders: [{ path: data, isOurs: isDataName }, { path: keyDirectory(config, environment), isOurs: isKeyName }], files,
+    variables: { HOME: data, ...(configFile === undefined ? {} : { WEIR_CONFIG: path.resolve(configFile) }) }, environment, script,
+  };
+}
+
+/** The start of a worker, whose key and scratch space are in `home`. */
+export function workerStart(home: string, files: readonly string[], environment: Environment, script: readonly string[]): ServiceStart {
+  return { folders: [{ path: home, isOurs: isWorkerName }], files: files.map((file) => path.resolve(file)), variables: { HOME: home, WEIR_HOME: home }, environment, script };
+}
 
 const programRoot = fileURLToPath(new URL('../../../', import.meta.url)).replace(/\/$/, '');
 const passedOn: ReadonlySet<string> = new Set(['PATH', 'LANG', 'LC_ALL', 'TZ', 'TERM', 'NO_COLOR', 'FFMPEG_PATH', 'npm_lifecycle_event']);
@@ -29,51 +54,45 @@ export const isRoot = (): boolean => process.geteuid?.() === 0;
  * As root: makes the user and the folders that are missing. The user is `weir`, or the one that `WEIR_USER` names.
  * Errors: `system.missing` when a user can't be made, `file.permissions` for folders that are somebody else's.
  */
-export function prepareService({ config, dataFlag, environment }: Pick<ServiceStart, 'config' | 'dataFlag' | 'environment'>): void {
+export function prepareService({ folders, environment }: ServiceStart): void {
+  if (!isRoot()) return;
   const name = serviceUserName(environment);
   const user = findUser(name) ?? makeUser(name);
-  takeFolder(dataDirectory(config, dataFlag, environment), user, name, isDataName);
-  takeFolder(keyDirectory(config, environment), user, name, isKeyName);
+  for (const { path: folder, isOurs } of folders) takeFolder(folder, user, name, isOurs);
 }
 
 /**
  * As root: replaces this process by the same command as the service's user; never returns then. Otherwise does nothing.
  * Errors: `system.missing`, `file.permissions` with what to do.
  */
-export function enterService(start: ServiceStart): void {
+export function enterService({ folders, files, variables, environment, script }: ServiceStart): void {
   if (!isRoot()) return;
-  const { config, configFile, dataFlag, environment } = start;
   if (environment.WEIR_SERVICE === '1') throw new WeirError('internal', 'The process is still root after it gave root up; unset WEIR_SERVICE.');
   const name = serviceUserName(environment);
   const user = findUser(name);
   if (user === undefined) throw new WeirError('object.absent', 'There is no Weir of this machine yet: `weir up` makes one.');
-  const data = dataDirectory(config, dataFlag, environment);
-  const files = [configFile, config.server.cert_path, config.server.key_path].filter((file) => file !== undefined).map((file) => path.resolve(file));
-  const script = [realpathSync(process.execPath), ...process.execArgv, ...start.script];
-  const needed = [programRoot, script[0] ?? '', ...[data, keyDirectory(config, environment), ...files].filter((file) => existsSync(file))].map((file) => realpathSync(file));
-  requireReadable(files, user, name);
+  const runtime = realpathSync(process.execPath);
   const setpriv = [
     requireProgram('setpriv'), '--reuid', String(user.uid), '--regid', String(user.gid), '--clear-groups', '--inh-caps=-all', '--ambient-caps=-all', '--bounding-set=-all', '--',
-    ...script,
+    runtime, ...process.execArgv, ...script,
   ];
-  const variables = serviceEnvironment(environment, data, configFile);
-  const screens = planScreens(needed, user);
+  requireReadable(files, user, name);
+  const places = [...folders.map((folder) => folder.path), ...files].filter((place) => existsSync(place));
+  const screens = planScreens([programRoot, runtime, ...places].map((place) => realpathSync(place)), user);
   requireReadableProgram(screens, user, name);
-  if (screens.length === 0) return become(setpriv, variables);
+  const serviceVariables = serviceEnvironment(environment, variables);
+  if (screens.length === 0) return become(setpriv, serviceVariables);
   requireMounts(screens, name);
   const aside = mkdtempSync(path.join(tmpdir(), 'weir-aside-'));
   const shell = ['/bin/sh', ...screenCommand(screens, aside, process.cwd(), setpriv)];
-  become([requireProgram('unshare'), '--mount', '--propagation', 'private', '--', ...shell], variables);
+  become([requireProgram('unshare'), '--mount', '--propagation', 'private', '--', ...shell], serviceVariables);
 }
 
 /** Minimal: what Weir is configured with, where programs are, how text is written. */
-export function serviceEnvironment(environment: Environment, data: string, configFile: string | undefined): Record<string, string> {
+export function serviceEnvironment(environment: Environment, variables: Readonly<Record<string, string>>): Record<string, string> {
   const kept = Object.entries(environment).flatMap(([name, value]) =>
     (value !== undefined && (passedOn.has(name) || (name.startsWith('WEIR_') && !notPassedOn.has(name))) ? [[name, value] as const] : []));
-  return {
-    ...Object.fromEntries(kept), HOME: data, WEIR_SERVICE: '1', WEIR_PARENT: String(environment.WEIR_PARENT ?? process.ppid),
-    ...(configFile === undefined ? {} : { WEIR_CONFIG: path.resolve(configFile) }),
-  };
+  return { ...Object.fromEntries(kept), WEIR_SERVICE: '1', WEIR_PARENT: environment.WEIR_PARENT ?? String(process.ppid), ...variables };
 }
 
 /** `execve` keeps process id, parent, terminal and standard streams, so signals and exit codes need no middleman. */
@@ -114,7 +133,8 @@ function makeUser(name: string): User {
   return user;
 }
 
-const isDataName = (name: string): boolean => /^(weir\.db(-wal|-shm)?|blobs|uploads|jobs|logs|lock(\.json(\.new)?)?|lock-journal)$/.test(name);
+const isDataName = (name: string): boolean => /^(weir\.db(-wal|-shm)?|blobs|uploads|jobs|logs|lock(\.json(\.new)?)?|lock-journal|sign-in\.html)$/.test(name);
+const isWorkerName = (name: string): boolean => /^\.?(worker-[a-z0-9._-]{1,64}\.json(\.[0-9a-f-]{36})?|scratch-[a-z0-9._-]{1,64})$/.test(name);
 const isKeyName = (name: string): boolean => /^\.?weir-[0-9a-f]{10}(\.json|-tls\.(pem|key))(\.[0-9a-f-]{36})?$/.test(name);
 
 /** Makes the folder, or takes over one of root's that is empty or holds only what Weir writes: never a folder with anything else in it. */

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { WeirError } from '@weir/contracts/errors';
 import { clientAddress } from '@weir/security/client-address';
-import type { Resource } from '@weir/security/gatekeeper';
+import type { AccessRequest, Resource } from '@weir/security/gatekeeper';
 import { EvidenceRefused, type Identity } from '@weir/security/identity';
 import { limitKey, peerAddress } from '@weir/security/networks';
 import { cookieCounts, originAllowed } from '@weir/security/origins';
@@ -16,6 +16,7 @@ import { z } from 'zod';
 import type { App } from './app.ts';
 import { identify, readEvidence, sessionCookie, type Evidence, type Identified } from './evidence.ts';
 import { isContinuation } from './continued-readings.ts';
+import { lastingRight } from './lasting-right.ts';
 import type { AnyRoute } from './route.ts';
 
 /** Bodies that are parsed, or that a `dffmpeg` signature covers, in bytes. */
@@ -43,14 +44,16 @@ export async function serveRoute(app: App, { declaration, handle }: AnyRoute, re
     if (!verdict.allowed) throw tooMany(app, identity, facts, verdict);
   }
   const parsedQuery: unknown = declaration.query === undefined ? {} : parse(declaration.query, Object.fromEntries(query), 'query');
-  const resource: Resource = declaration.resource?.(parameters as never, parsedQuery as never) ?? { kind: 'none' };
+  const resource: Resource = declaration.resource?.(parameters, parsedQuery) ?? { kind: 'none' };
   const client = clientOf(identity, incoming, requestId);
-  const admission = await app.gatekeeper.admit({ identity, grant, action: declaration.action, resource, address, requestId, client });
+  const access: AccessRequest = { identity, grant, action: declaration.action, resource, address, requestId, client };
+  const admission = await app.gatekeeper.admit(access);
 
   const sent = signedBody === undefined ? incoming : Readable.from([signedBody]);
   const upload = evidence.message === undefined ? sent : digestChecked(sent, evidence.message.contentDigest);
   const body = await bodyOf(declaration.body, incoming, upload);
-  const leaving = new Leaving(app, reply);
+  using right = declaration.reply === 'stream' && admission.holding === undefined ? lastingRight(app, access, admission) : undefined;
+  const leaving = new Leaving(app, reply, right?.signal);
   const result = await handle({
     app, admission, principal: identity.principal ?? '', parameters, query: parsedQuery, body, address, requestId, incoming, upload, reply,
     get signal() { return leaving.signal; },
@@ -64,11 +67,13 @@ export async function serveRoute(app: App, { declaration, handle }: AnyRoute, re
 class Leaving {
   readonly #app: App;
   readonly #reply: FastifyReply;
+  readonly #right: AbortSignal | undefined;
   #signal: AbortSignal | undefined;
 
-  constructor(app: App, reply: FastifyReply) {
+  constructor(app: App, reply: FastifyReply, right: AbortSignal | undefined) {
     this.#app = app;
     this.#reply = reply;
+    this.#right = right;
   }
 
   get signal(): AbortSignal {
@@ -77,7 +82,7 @@ class Leaving {
     const onClose = (): void => aborter.abort(new WeirError('request.timeout', 'The caller went away.'));
     this.#reply.raw.once('close', onClose);
     if (this.#reply.raw.destroyed) onClose();
-    this.#signal = AbortSignal.any([aborter.signal, this.#app.stopping]);
+    this.#signal = AbortSignal.any([aborter.signal, this.#app.stopping, ...(this.#right === undefined ? [] : [this.#right])]);
     return this.#signal;
   }
 }
@@ -85,6 +90,7 @@ class Leaving {
 /** Host allowlist, then where the request comes from, then Origin. */
 export function arrive(app: App, incoming: IncomingMessage): string {
   if (!app.hosts.allows(incoming.headers.host)) throw new WeirError('request.host');
+  if (incoming.url?.startsWith('/') !== true) throw new WeirError('request.invalid', 'Send the path alone as the target of the request.');
   const peer = peerAddress(incoming.socket.remoteAddress);
   if (peer === undefined) throw new WeirError('request.invalid', 'The connection has no address.');
   const forwarded = incoming.headers['x-forwarded-for'];

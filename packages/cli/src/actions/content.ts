@@ -2,7 +2,6 @@
 import { createReadStream } from 'node:fs';
 import { open, rename, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Content } from '@weir/contracts/content';
 import { WeirError } from '@weir/contracts/errors';
@@ -105,8 +104,7 @@ async function save(context: Context, response: Response, file: string, position
   using live = liveLine(context.process.stderr);
   const startedAt = performance.now();
   let written = 0;
-  for await (const piece of bodyOf(response)) {
-    const bytes: Buffer = piece;
+  for await (const bytes of bodyOf(response)) {
     await writeAll(target, bytes, position + written);
     written += bytes.length;
     live.show(transferText(path.basename(file), position + written, expected, performance.now() - startedAt));
@@ -115,7 +113,7 @@ async function save(context: Context, response: Response, file: string, position
   return written;
 }
 
-async function writeAll(target: Awaited<ReturnType<typeof open>>, bytes: Buffer, position: number): Promise<void> {
+async function writeAll(target: Awaited<ReturnType<typeof open>>, bytes: Uint8Array, position: number): Promise<void> {
   for (let offset = 0; offset < bytes.length;) offset += (await target.write(bytes, offset, bytes.length - offset, position + offset)).bytesWritten;
 }
 
@@ -124,9 +122,9 @@ function totalOf(response: Response): number {
   return Number(total ?? response.headers.get('content-length') ?? 0);
 }
 
-function bodyOf(response: Response): Readable {
-  if (response.body === null) throw new WeirError('internal', 'The server sent no body.');
-  return Readable.fromWeb(response.body);
+/** The bytes of a reply as they arrive; none when it has no body. */
+export async function* bodyOf({ body }: Response): AsyncGenerator<Uint8Array, void> {
+  if (body !== null) yield* body;
 }
 
 async function bytesOf(file: string): Promise<number> {

@@ -1,22 +1,19 @@
 /** `weir doctor` */
 import { styleText } from 'node:util';
 import { diagnose, type Check } from '@weir/server/doctor';
-import { enterService, hasServiceUser, isRoot } from '@weir/server/privileges';
 import { print, printJson, type Context } from '../context.ts';
 import { Finished } from '../failure.ts';
 import type { InstanceFlags } from '../flags.ts';
 import { printable } from '../terminal/printable.ts';
-import { loadFor, thisCommand } from './operator.ts';
+import { loadFor } from './enter.ts';
 
 export type DoctorFlags = InstanceFlags & Readonly<{ json?: boolean }>;
 
 const colours = { good: 'green', weak: 'yellow', failed: 'red' } as const;
 
-/** Root looks with the eyes of the service's user, once there is one. */
 export async function doctor(this: Context, flags: DoctorFlags): Promise<void> {
   const { environment } = this;
   const { config, file } = loadFor(flags, environment);
-  if (isRoot() && hasServiceUser(environment)) enterService({ config, configFile: file, dataFlag: flags.data, environment, script: thisCommand() });
   const checks = await diagnose({ config, dataFlag: flags.data, environment });
   const ok = checks.every(({ grade }) => grade !== 'failed');
   if (flags.json === true) printJson(this, { ok, config_file: file ?? null, checks });

@@ -13,7 +13,7 @@ import { printableLine } from '../terminal/printable.ts';
 import { jobText, liveLine } from '../terminal/progress.ts';
 import { tableText } from '../terminal/table.ts';
 import { formatBytes } from '../terminal/units.ts';
-import { uploadFile } from './content.ts';
+import { bodyOf, uploadFile } from './content.ts';
 import { recordOf } from './recipe.ts';
 
 export type JobFlags = ServerFlags & Readonly<{ quiet?: boolean; json?: boolean }>;
@@ -149,7 +149,7 @@ async function* followedLines(client: Client, id: string, signal: AbortSignal): 
   const response = await fetchChecked(client, address(client, path`/api/v1/jobs/${id}/logs`, { follow: 1 }), { signal, headers: { accept: 'text/event-stream' } });
   const parser = createEventStreamParser();
   const decoder = new TextDecoder();
-  for await (const piece of response.body ?? []) {
+  for await (const piece of bodyOf(response)) {
     for (const message of parser.push(decoder.decode(piece, { stream: true }))) yield LogLine.parse(JSON.parse(message.data));
   }
 }

@@ -18,10 +18,11 @@ export async function list(this: Context, flags: ListFlags): Promise<void> {
 function parameterLines(schema: Readonly<Record<string, unknown>>): string[] {
   return Object.entries(recordOf(schema['properties'])).map(([name, value]) => {
     const field = recordOf(value);
-    const choices = Array.isArray(field['enum']) ? field['enum'].join('|') : field['minimum'] === undefined ? '' : `${String(field['minimum'])}..${String(field['maximum'])}`;
-    const parts = [choices, field['default'] === undefined ? '' : `default ${String(field['default'])}`].filter((part) => part !== '').join(', ');
-    return `  -p ${printableLine(name)}=…  ${parts === '' ? '' : `(${printableLine(parts)}) `}${printableLine(String(field['description'] ?? ''))}`.trimEnd();
+    const choices = Array.isArray(field['enum']) ? field['enum'].join('|') : field['minimum'] === undefined ? '' : `${textOf(field['minimum'])}..${textOf(field['maximum'])}`;
+    const parts = [choices, field['default'] === undefined ? '' : `default ${textOf(field['default'])}`].filter((part) => part !== '').join(', ');
+    return `  -p ${printableLine(name)}=…  ${parts === '' ? '' : `(${printableLine(parts)}) `}${printableLine(textOf(field['description']))}`.trimEnd();
   });
 }
 
+const textOf = (value: unknown): string => (['string', 'number', 'boolean'].includes(typeof value) ? `${value as string | number | boolean}` : '');
 export const recordOf = (value: unknown): Record<string, unknown> => (typeof value === 'object' && value !== null ? { ...value } : {});

@@ -1,9 +1,8 @@
 /** `weir token issue`: an access token made on the server's machine. */
-import { TokenReply, toInstant } from '@weir/contracts/identity';
+import { toInstant } from '@weir/contracts/identity';
 import { addPrincipal } from '@weir/data/security-stores/principals';
 import { issueToken } from '@weir/data/security-stores/tokens';
 import type { Instance } from '@weir/server/instance';
-import type { z } from 'zod';
 import { print, printJson, type Context } from '../context.ts';
 import type { InstanceFlags } from '../flags.ts';
 import { openForOperator, record } from './operator.ts';
@@ -20,10 +19,13 @@ export async function issue(this: Context, flags: IssueFlags): Promise<void> {
   print(this, `principal  ${reply.principal}\nexpires    ${reply.expires_at}\nid         ${reply.jti}\ntoken      ${reply.token}`);
 }
 
+/** As `POST /api/v1/tokens` answers. */
+export type IssuedToken = Readonly<{ token: string; jti: string; principal: string; expires_at: string }>;
+
 export type Order = Readonly<{ principal: string; role?: string | undefined; permissions?: readonly string[] | undefined; expiresInSeconds: number }>;
 
 /** An absent principal is made, with the role (default `user`); of a known one the token only narrows. `role.exceeds`, `role.unknown`. */
-export async function issueAsOperator(instance: Instance, order: Order): Promise<z.input<typeof TokenReply>> {
+export async function issueAsOperator(instance: Instance, order: Order): Promise<IssuedToken> {
   const { tokenAudience, signing, roles, clock } = instance;
   const now = clock();
   const issued = await instance.data.write(async (tx) => {

@@ -4,14 +4,14 @@ import http from 'node:http';
 import https from 'node:https';
 import { WeirError } from '@weir/contracts/errors';
 import { loadConfig, type Loaded } from '@weir/server/config/load';
-import { enterService, isRoot, prepareService } from '@weir/server/privileges';
+import { enterService, isRoot, prepareService, serverStart } from '@weir/server/privileges';
 import type { RunningServer } from '@weir/server/serve';
 import { note, print, type Context } from '../context.ts';
 import { exitCodes } from '../failure.ts';
 import { watchLifetime } from '../lifetime.ts';
 import { askOn } from '../terminal/ask.ts';
 import { openBrowser } from '../terminal/browser.ts';
-import { thisCommand } from './operator.ts';
+import { thisCommand } from './enter.ts';
 import { greeting } from './greeting.ts';
 
 export type ServeFlags = Readonly<{ data?: string; config?: string; port?: number; address?: string }>;
@@ -48,8 +48,8 @@ async function prepare(context: Context, { config }: Loaded): Promise<void> {
 
 async function run(context: Context, flags: ServeFlags, { config, file }: Loaded, welcome: (server: RunningServer) => Promise<void>): Promise<void> {
   const { environment } = context;
-  const start = { config, configFile: file, dataFlag: flags.data, environment, script: thisCommand() };
-  if (isRoot()) prepareService(start);
+  const start = serverStart({ config, configFile: file, dataFlag: flags.data }, environment, thisCommand());
+  prepareService(start);
   enterService(start);
   const { drain, stop } = watchLifetime(environment);
   stop.addEventListener('abort', () => process.exit(exitCodes.interrupted));
@@ -75,10 +75,11 @@ async function healthy({ url }: RunningServer, origin: string): Promise<void> {
   const target = new URL('/healthz', origin);
   const options = { timeout: healthWithinMs, agent: false, rejectUnauthorized: false } as const;
   const request = target.protocol === 'https:' ? https.get(target, options) : http.get(target, options);
-  request.once('timeout', () => request.destroy(new Error('timeout')));
+  request.once('timeout', () => request.destroy(new Error('It did not answer in time.')));
   try {
-    const [response] = await once(request, 'response');
-    if (!(response instanceof http.IncomingMessage)) throw new TypeError('No response.');
+    const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
+      request.once('response', resolve).once('error', reject);
+    });
     response.resume();
     if (response.statusCode !== 200) throw new Error(`It answered ${response.statusCode}.`);
   } catch (cause) {

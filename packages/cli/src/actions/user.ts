@@ -6,6 +6,8 @@ import { createSignInSecret } from '@weir/data/security-stores/login-sessions';
 import {
   addHmacKey, addPrincipal, changePrincipal, deletePrincipal, getPrincipal, listPrincipals, principalFacts, type PrincipalChange, type PrincipalRow,
 } from '@weir/data/security-stores/principals';
+import { compileNetworks } from '@weir/security/networks';
+import { permissions } from '@weir/security/roles';
 import type { Instance } from '@weir/server/instance';
 import { note, print, printJson, type Context } from '../context.ts';
 import type { InstanceFlags } from '../flags.ts';
@@ -23,6 +25,8 @@ const pageSize = 500;
 const keyWarning = 'This key can not be shown again; keep it where only its owner can read it.';
 
 export async function add(this: Context, flags: AddFlags, name: string): Promise<void> {
+  compileNetworks(flags.allowedCidrs ?? []);
+  requirePermissions(flags.permission ?? []);
   await using instance = await openForOperator(this, flags);
   const now = instance.clock();
   const key = await instance.data.write(async (tx) => {
@@ -42,6 +46,11 @@ export async function rotateKey(this: Context, flags: RotateFlags, name: string)
     return { principal: name, role, key };
   });
   printKey(this, flags, created);
+}
+
+function requirePermissions(named: readonly string[]): void {
+  const strange = named.find((name) => !permissions.some((permission) => permission === name));
+  if (strange !== undefined) throw new WeirError('request.invalid', `There is no permission "${strange.slice(0, 64)}". There are: ${permissions.join(', ')}.`);
 }
 
 function printKey(context: Context, flags: Readonly<{ quiet?: boolean; json?: boolean }>, created: Readonly<{ principal: string; role: string; key: string }>): void {
@@ -87,6 +96,7 @@ async function revealKey(instance: Instance, name: string): Promise<string> {
 
 export async function setScope(this: Context, flags: ScopeFlags, name: string): Promise<void> {
   const networks = flags.allowedCidrs ?? [];
+  compileNetworks(networks); // a bad one would lock its principal out
   await change(this, flags, name, { networks }, networks.length === 0 ? 'may come from everywhere' : `may come from ${networks.join(', ')}`);
 }
 export async function disable(this: Context, flags: Common, name: string): Promise<void> {

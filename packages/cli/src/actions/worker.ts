@@ -12,8 +12,10 @@ import { profilePath, readProfile } from '@weir/fleet/worker/profile';
 import { parseDffmpegKey } from '@weir/security/request-signing/dffmpeg';
 import { Secret } from '@weir/security/secret';
 import { clientHome } from '@weir/server/places';
+import { enterService, isRoot, prepareService, workerStart } from '@weir/server/privileges';
 import { note, print, type Context } from '../context.ts';
 import { watchLifetime } from '../lifetime.ts';
+import { thisCommand } from './enter.ts';
 import { printableLine } from '../terminal/printable.ts';
 
 export type RunFlags = Readonly<{
@@ -24,16 +26,19 @@ export type JoinFlags = Readonly<{ name?: string; data?: string }>;
 type Identity = Pick<WorkerOptions, 'server' | 'fingerprint' | 'caPem' | 'name' | 'credentials'>;
 
 const maxKeyBytes = 1_024;
+/** Where a worker lives that is started as root. */
+const serviceHome = '/var/lib/weir-worker';
 
 export async function join(this: Context, flags: JoinFlags, link: string): Promise<void> {
   const name = flags.name ?? ownName();
-  const file = await joinWorker(link, name, homeOf(this, flags.data));
+  const home = enterHome(this, flags.data, []);
+  const file = await joinWorker(link, name, home);
   print(this, `This machine is worker ${name}; its key is in ${file}. Run it with: weir worker${flags.name === undefined ? '' : ` --name ${name}`}`);
 }
 
 /** Drains on the first signal, gives up what runs on the second, or when its parent is gone. */
 export async function run(this: Context, flags: RunFlags): Promise<void> {
-  const home = homeOf(this, flags.data);
+  const home = enterHome(this, flags.data, [flags.keyFile, flags.ca].filter((file) => file !== undefined));
   const identity = flags.keyFile === undefined ? await joined(home, flags) : await withKey(flags, flags.keyFile);
   const { run: media, capabilities } = await openMediaRunner();
   const { drain, stop } = watchLifetime(this.environment);
@@ -65,7 +70,15 @@ async function withKey(flags: RunFlags, keyFile: string): Promise<Identity> {
 
 const authority = async ({ ca }: RunFlags): Promise<{ caPem?: string }> => (ca === undefined ? {} : { caPem: await readFile(ca, 'utf8') });
 
-const homeOf = ({ environment }: Context, data: string | undefined): string => (data === undefined ? clientHome(environment) : path.resolve(data));
+/** The folder of the key and the scratch space. Root goes on as the service's user, whose folder it is. */
+function enterHome({ environment }: Context, data: string | undefined, files: readonly string[]): string {
+  const chosen = data ?? environment['WEIR_HOME'] ?? (isRoot() ? serviceHome : undefined);
+  const home = chosen === undefined ? clientHome(environment) : path.resolve(chosen);
+  const start = workerStart(home, files, environment, thisCommand());
+  prepareService(start);
+  enterService(start);
+  return home;
+}
 
 /** The machine's name as a principal may be called. */
 const ownName = (): string => hostname().toLowerCase().replace(/[^a-z0-9._-]/g, '-').slice(0, 64) || 'worker';

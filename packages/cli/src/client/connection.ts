@@ -8,11 +8,9 @@ import { WeirError } from '@weir/contracts/errors';
 import { readPrivateFile } from '@weir/credentials/private-file';
 import { findHolder } from '@weir/data/directory-lock';
 import { createClient, type Client } from '@weir/sdk/client';
-import { openInstance } from '@weir/server/instance';
 import { dataDirectory, keyDirectory } from '@weir/server/places';
 import { isRoot } from '@weir/server/privileges';
-import { issueAsOperator } from '../actions/token.ts';
-import { loadFor, thisCommand } from '../actions/operator.ts';
+import { loadFor, thisCommand } from '../actions/enter.ts';
 import type { Context, Environment } from '../context.ts';
 import type { ServerFlags } from '../flags.ts';
 import { serverUrl } from '../parse.ts';
@@ -93,6 +91,8 @@ async function operatorToken(flags: ServerFlags, environment: Environment): Prom
     const order = ['token', 'issue', '--principal', firstAdmin, '--expires', `${tokenSeconds}s`, '--quiet', ...places];
     return (await run(process.execPath, [...process.execArgv, thisCommand()[0] ?? '', ...order], { timeout: 30_000 })).stdout.trim();
   }
+  const { openInstance } = await import('@weir/server/instance');
+  const { issueAsOperator } = await import('../actions/token.ts');
   await using instance = await openInstance({ config: loadFor(flags, environment).config, dataFlag: flags.data, environment, create: false });
   return (await issueAsOperator(instance, { principal: firstAdmin, expiresInSeconds: tokenSeconds })).token;
 }

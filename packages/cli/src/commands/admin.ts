@@ -1,5 +1,6 @@
 /** `weir admin …`: principals on the server's machine, workers through the server. */
 import { buildCommand, buildRouteMap } from '@stricli/core';
+import { asService } from '../as-service.ts';
 import type { Context } from '../context.ts';
 import { documented } from '../documentation.ts';
 import { instanceFlags, jsonFlag, listOf, quietFlag, serverFlags, type InstanceFlags } from '../flags.ts';
@@ -12,7 +13,7 @@ const name = { kind: 'tuple', parameters: [{ brief: 'The principal', placeholder
 const cidrs = listOf('Networks it may come from; without one, everywhere', 'CIDR');
 
 const add = buildCommand<AddFlags, [string], Context>({
-  loader: async () => (await import('../actions/user.ts')).add,
+  loader: asService(async () => (await import('../actions/user.ts')).add),
   parameters: {
     positional: name,
     flags: {
@@ -28,19 +29,19 @@ const add = buildCommand<AddFlags, [string], Context>({
 });
 
 const list = buildCommand<Plain, [], Context>({
-  loader: async () => (await import('../actions/user.ts')).list,
+  loader: asService(async () => (await import('../actions/user.ts')).list),
   parameters: { flags: { json: jsonFlag, ...instanceFlags } },
   docs: documented({ brief: 'List all principals', examples: ['weir admin user list', 'weir admin user list --json'] }),
 });
 
 const show = buildCommand<ShowFlags, [string], Context>({
-  loader: async () => (await import('../actions/user.ts')).show,
-  parameters: { positional: name, flags: { showKey: { kind: 'boolean', brief: 'Also its request-signing key; the audit log tells that it was shown', optional: true }, json: jsonFlag, ...instanceFlags } },
+  loader: asService(async () => (await import('../actions/user.ts')).show),
+  parameters: { positional: name, flags: { showKey: { kind: 'boolean', brief: 'Also its request-signing key; the audit log tells that it was shown', optional: true, withNegated: false }, json: jsonFlag, ...instanceFlags } },
   docs: documented({ brief: 'Show a principal', examples: ['weir admin user show alice', 'weir admin user show encoder-1 --show-key'] }),
 });
 
 const rotateKey = buildCommand<RotateFlags, [string], Context>({
-  loader: async () => (await import('../actions/user.ts')).rotateKey,
+  loader: asService(async () => (await import('../actions/user.ts')).rotateKey),
   parameters: {
     positional: name,
     flags: { overlap: { kind: 'parsed', parse: durationOrZero, brief: 'How long the old key still works', placeholder: '1h', default: '0' }, quiet: quietFlag, json: jsonFlag, ...instanceFlags },
@@ -49,28 +50,28 @@ const rotateKey = buildCommand<RotateFlags, [string], Context>({
 });
 
 const setScope = buildCommand<ScopeFlags, [string], Context>({
-  loader: async () => (await import('../actions/user.ts')).setScope,
+  loader: asService(async () => (await import('../actions/user.ts')).setScope),
   parameters: { positional: name, flags: { allowedCidrs: cidrs, json: jsonFlag, ...instanceFlags } },
   docs: documented({ brief: 'Say from which networks a principal may come', examples: ['weir admin user set-scope encoder-1 --allowed-cidrs 192.0.2.0/24,2001:db8::/32', 'weir admin user set-scope encoder-1'] }),
 });
 
 const disable = buildCommand<Plain, [string], Context>({
-  loader: async () => (await import('../actions/user.ts')).disable,
+  loader: asService(async () => (await import('../actions/user.ts')).disable),
   parameters: { positional: name, flags: { json: jsonFlag, ...instanceFlags } },
   docs: documented({ brief: 'Refuse a principal; what it has open ends within a second', examples: ['weir admin user disable alice'] }),
 });
 const enable = buildCommand<Plain, [string], Context>({
-  loader: async () => (await import('../actions/user.ts')).enable,
+  loader: asService(async () => (await import('../actions/user.ts')).enable),
   parameters: { positional: name, flags: { json: jsonFlag, ...instanceFlags } },
   docs: documented({ brief: 'Admit a disabled principal again', examples: ['weir admin user enable alice'] }),
 });
 const remove = buildCommand<Plain, [string], Context>({
-  loader: async () => (await import('../actions/user.ts')).remove,
+  loader: asService(async () => (await import('../actions/user.ts')).remove),
   parameters: { positional: name, flags: { json: jsonFlag, ...instanceFlags } },
   docs: documented({ brief: 'Delete a principal with its keys and sessions', examples: ['weir admin user delete alice'] }),
 });
 const link = buildCommand<LinkFlags, [string], Context>({
-  loader: async () => (await import('../actions/user.ts')).link,
+  loader: asService(async () => (await import('../actions/user.ts')).link),
   parameters: { positional: name, flags: { quiet: quietFlag, json: jsonFlag, ...instanceFlags } },
   docs: documented({ brief: 'Make a one-time sign-in link, good for ten minutes', examples: ['weir admin user link alice'] }),
 });

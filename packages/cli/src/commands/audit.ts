@@ -1,6 +1,7 @@
 /** `weir audit …` */
 import { buildCommand, buildRouteMap } from '@stricli/core';
 import type { ListFlags, VerifyFlags } from '../actions/audit.ts';
+import { asService } from '../as-service.ts';
 import type { Context } from '../context.ts';
 import { documented } from '../documentation.ts';
 import { instanceFlags, jsonFlag } from '../flags.ts';
@@ -9,7 +10,7 @@ import { count, text } from '../parse.ts';
 const optionalText = (brief: string, placeholder: string) => ({ kind: 'parsed', parse: text, brief, placeholder, optional: true }) as const;
 
 const list = buildCommand<ListFlags, [], Context>({
-  loader: async () => (await import('../actions/audit.ts')).list,
+  loader: asService(async () => (await import('../actions/audit.ts')).list),
   parameters: {
     flags: {
       limit: { kind: 'parsed', parse: count(1, 1_000), brief: 'How many events', placeholder: 'N', default: '50' },
@@ -22,7 +23,7 @@ const list = buildCommand<ListFlags, [], Context>({
 });
 
 const verify = buildCommand<VerifyFlags, [], Context>({
-  loader: async () => (await import('../actions/audit.ts')).verify,
+  loader: asService(async () => (await import('../actions/audit.ts')).verify),
   parameters: { flags: { json: jsonFlag, ...instanceFlags } },
   docs: documented({
     brief: 'Check the chain of the audit log and its signed checkpoints',

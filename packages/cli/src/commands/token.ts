@@ -1,5 +1,6 @@
 /** `weir token …` */
 import { buildCommand, buildRouteMap } from '@stricli/core';
+import { asService } from '../as-service.ts';
 import type { Context } from '../context.ts';
 import { documented } from '../documentation.ts';
 import { instanceFlags, jsonFlag, listOf, quietFlag } from '../flags.ts';
@@ -7,7 +8,7 @@ import { duration, text } from '../parse.ts';
 import type { IssueFlags } from '../actions/token.ts';
 
 const issue = buildCommand<IssueFlags, [], Context>({
-  loader: async () => (await import('../actions/token.ts')).issue,
+  loader: asService(async () => (await import('../actions/token.ts')).issue),
   parameters: {
     flags: {
       principal: { kind: 'parsed', parse: text, brief: 'Whom the token is for', placeholder: 'NAME' },

@@ -20,7 +20,7 @@ const run = buildCommand<RunFlags, [], Context>({
     },
   },
   docs: documented({
-    brief: 'Run jobs on this machine', details: 'The first Ctrl-C finishes what runs and takes nothing new; the second gives up what runs.\nIt ends when the process that started it ends; to keep it, use a service manager.',
+    brief: 'Run jobs on this machine', details: 'The first Ctrl-C finishes what runs and takes nothing new; the second gives up what runs.\nIt ends when the process that started it ends; to keep it, use a service manager. Started as root, it becomes the user weir.',
     examples: ['weir worker', 'weir worker --name encoder-1 --slots 2', 'weir worker --server https://weir.example:4545 --name encoder-1 --key-file encoder-1.key'],
   }),
 });
@@ -34,4 +34,7 @@ const join = buildCommand<JoinFlags, [string], Context>({
   }),
 });
 
-export const worker = buildRouteMap({ routes: { run, join }, defaultCommand: 'run', docs: { brief: 'Run jobs on this machine', hideRoute: { run: true } } });
+export const worker = buildRouteMap({
+  routes: { run, join }, defaultCommand: 'run',
+  docs: { brief: 'Run jobs on this machine', fullDescription: 'Run jobs on this machine. `weir worker` alone is `weir worker run`; `weir worker run --help` tells its flags.' },
+});

@@ -4,9 +4,10 @@ import type { JobOutput } from '@weir/contracts/jobs';
 import { outputsOf, receivedOf, takeOutputs } from '../output-store.ts';
 import { completeJob, excludedWorkers, findJob, renewVerification, type Attempt, type JobRow } from '../store.ts';
 import { announce, verificationLease, writeLog, type Context, type ExaminedOutput } from './context.ts';
+import { linkPlaylists } from './playlists.ts';
 import { noteFailure, noteSuccess } from './registry.ts';
 import { reportFailed } from './reports.ts';
-import { specificationOf, type Specification } from './specification.ts';
+import { specificationOf, toWire, type Specification } from './specification.ts';
 import { discardAll } from './transfers.ts';
 
 /** Ends in `completed`, or in another attempt or `failed` when an output is not what it should be; stays `verifying` when `signal` aborts. */
@@ -28,7 +29,7 @@ export async function verifyAndPublish(context: Context, row: JobRow, signal: Ab
 async function examineAndPublish(context: Context, row: JobRow, attempt: Attempt, signal: AbortSignal): Promise<void> {
   const specification = specificationOf(row);
   const delivered = await deliveredOutputs(context, attempt, specification);
-  const examined = await context.verifyOutputs({ specification, outputs: delivered }, signal);
+  const examined = await linkPlaylists(context, await context.verifyOutputs({ specification, outputs: delivered }, signal), signal);
   try {
     await writeLog(context, row.id, row.attempt, [{ stream: 'weir', text: 'The outputs were verified.' }]);
     announce(context, await publish(context, row, attempt, examined));
@@ -54,9 +55,10 @@ async function publish(context: Context, job: JobRow, attempt: Attempt, examined
   return await context.data.write(async (tx) => {
     const now = context.clock();
     const published: JobOutput[] = [];
+    const { title } = toWire(job).labels;
     await takeOutputs(tx, attempt.job, attempt.fence);
     for (const { name, contentType, probe, received } of examined) {
-      const holding = await context.content.publish(tx, job.owner, received, { title: name, contentType, policy, ceilings, origin: job.id, now });
+      const holding = await context.content.publish(tx, job.owner, received, { title: titleOf(title, name, examined.length), contentType, policy, ceilings, origin: job.id, now });
       published.push({ name, cid: holding.cid, size: holding.size, content_type: holding.content_type, probe });
     }
     // Last, because the outputs are stored with it; its error, when the attempt has lost the job, rolls all of the above back.
@@ -68,6 +70,10 @@ async function publish(context: Context, job: JobRow, attempt: Attempt, examined
     return done;
   });
 }
+
+/** The job's label `title`, if it has one; with the output's name where that is needed to tell several apart. */
+const titleOf = (label: string | undefined, name: string, outputs: number): string =>
+  label === undefined || label === '' ? name : (outputs === 1 ? label : `${label} (${name})`).slice(0, 200);
 
 async function refuse(context: Context, attempt: Attempt, error: unknown): Promise<void> {
   const isLost = error instanceof WeirError && error.code === 'job.lease_lost';

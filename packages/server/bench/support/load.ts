@@ -42,7 +42,7 @@ async function run({ port, requests, connections, seconds }: Order): Promise<Loa
         head += chunk.toString('latin1');
         const end = head.indexOf('\r\n\r\n');
         if (end < 0) return;
-        if (!/^HTTP\/1\.1 20/.test(head)) failures += 1;
+        if (!head.startsWith('HTTP/1.1 20')) failures += 1;
         left = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0);
         body = head.length - end - 4;
         head = '';

@@ -15,17 +15,20 @@ export function rememberJob(job: Job): void {
   if (terminalStates.includes(job.state)) void queryClient.invalidateQueries({ queryKey: ['library'] });
 }
 
-/** Replaces the job where it is listed; a new one goes first, because lists are newest first. */
+/** Replaces the job where it is listed; a new one takes its place on the first page. */
 function withJob(pages: Pages, job: Job): Pages {
   const known = pages.pages.some(({ items }) => items.some(({ job_id: id }) => id === job.job_id));
   return {
     ...pages,
     pages: pages.pages.map((page, index) => ({
       ...page,
-      items: known ? page.items.map((item) => (item.job_id === job.job_id ? job : item)) : index === 0 ? [job, ...page.items] : page.items,
+      items: known ? page.items.map((item) => (item.job_id === job.job_id ? job : item)) : index === 0 ? [job, ...page.items].toSorted(newestFirst) : page.items,
     })),
   };
 }
+
+/** Ids sort by time. */
+const newestFirst = (a: Job, b: Job): number => (a.job_id < b.job_id ? 1 : -1);
 
 const inList = (jobId: string): Job | undefined =>
   queryClient.getQueryData(jobsQuery.queryKey)?.pages.flatMap(({ items }) => items).find(({ job_id: id }) => id === jobId);

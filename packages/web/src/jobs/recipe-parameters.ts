@@ -27,7 +27,7 @@ export function parameterFields(schema: Readonly<Record<string, unknown>>): read
       choices: choicesOf(property),
       minimum: numberOf(property['minimum']),
       maximum: numberOf(property['maximum']),
-      initial: property['default'] === undefined ? '' : String(property['default']),
+      initial: initialOf(property['default']),
     }];
   });
 }
@@ -94,6 +94,7 @@ function labelOf(name: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
+const initialOf = (value: unknown): string => (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '');
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 const numberOf = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined);
 const recordOf = (value: unknown): Readonly<Record<string, unknown>> =>

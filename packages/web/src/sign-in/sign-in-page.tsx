@@ -28,16 +28,17 @@ export function SignInPage() {
   const begin = useEffectEvent(() => {
     if (secret !== null && signIn.isIdle && document.visibilityState === 'visible') signIn.mutate(secret);
   });
+  // A new link pasted into this tab changes only the fragment, which loads nothing.
+  const takePasted = useEffectEvent(() => {
+    const pasted = takeLinkSecret();
+    if (pasted === null) return;
+    setSecret(pasted);
+    signIn.mutate(pasted);
+  });
   useEffect(() => {
     document.title = 'Sign in · Weir';
     begin();
-    // A new link pasted into this tab changes only the fragment, which loads nothing.
-    const takeNew = (): void => {
-      const pasted = takeLinkSecret();
-      if (pasted === null) return;
-      setSecret(pasted);
-      signIn.mutate(pasted);
-    };
+    const takeNew = (): void => takePasted();
     addEventListener('hashchange', takeNew);
     return () => removeEventListener('hashchange', takeNew);
   }, []);  
