@@ -2,13 +2,12 @@
  * Reads ranges of a stored content, each byte verified before it leaves: by the GCM tag of its chunk when the blob is encrypted, by
  * the digest of its leaf when it is plain. Damage ends a read with `content.damaged`; what was yielded before it was correct.
  */
-import { timingSafeEqual, type KeyObject } from 'node:crypto';
+import { hash, timingSafeEqual, type KeyObject } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { WeirError } from '@weir/contracts/errors';
-import { chunkSize, headerSize, openHeader, openRun, sealedChunkSize, sealedMessageSize, type MessageKeys } from '@weir/security/content-encryption';
+import { chunkSize, headerSize, openHeader, openRun, sealedChunkSize, sealedMessageSize, sealedSize, type MessageKeys } from '@weir/security/content-encryption';
 import { blobContext } from './blob-encryption.ts';
 import { openBlob, type BlobStore } from './blob-store.ts';
-import { digestLeaf } from './leaf-digests.ts';
 import { leafCount, leafDigestSize, leafSize } from './unixfs.ts';
 import { workAhead } from './work-ahead.ts';
 
@@ -29,7 +28,7 @@ export async function openReader(store: BlobStore, stored: Stored): Promise<Blob
     const { size: fileSize } = await file.stat();
     if (fileSize !== (encrypted ? sealedMessageSize(stored.size) : stored.size)) throw damaged('its file does not have the recorded length');
     const readPart = encrypted
-      ? sealedParts(file, openHeader(stored.dataKey, blobContext(stored.blob), await readExactly(file, 0, headerSize)), stored.size)
+      ? sealedParts(file, openHeader(stored.dataKey, blobContext(stored.blob), await readExactly(file, 0, Buffer.allocUnsafeSlow(headerSize))), stored.size)
       : plainParts(file, stored.leafDigests, stored.size);
     return new BlobReader(file, stored.size, readPart);
   } catch (error) {
@@ -82,30 +81,38 @@ function sealedParts(file: FileHandle, keys: MessageKeys, size: number): ReadPar
     const firstChunk = Math.floor(start / chunkSize);
     const sealedStart = headerSize + firstChunk * sealedChunkSize;
     const sealedEnd = Math.min(headerSize + Math.ceil(end / chunkSize) * sealedChunkSize, sealedMessageSize(size));
-    const opened = openRun(keys, firstChunk, await readExactly(file, sealedStart, sealedEnd - sealedStart));
-    return opened.subarray(start - firstChunk * chunkSize, end - firstChunk * chunkSize);
+    const scratch = spare.pop() ?? Buffer.allocUnsafeSlow(sealedSize(leafSize));
+    try {
+      const sealed = await readExactly(file, sealedStart, scratch.subarray(0, sealedEnd - sealedStart));
+      return openRun(keys, firstChunk, sealed).subarray(start - firstChunk * chunkSize, end - firstChunk * chunkSize);
+    } finally {
+      if (spare.length < mostSpare) spare.push(scratch);
+    }
   };
 }
+
+/** Memory for what is read from the disk, used again: it only ever holds ciphertext, and fresh memory for every MiB costs as much as opening it. */
+const spare: Buffer<ArrayBuffer>[] = [];
+const mostSpare = 16;
 
 function plainParts(file: FileHandle, leafDigests: Uint8Array, size: number): ReadPart {
   if (leafDigests.length !== leafCount(size) * leafDigestSize) throw damaged('its digests do not have the recorded number');
   const verified = new Uint8Array(leafCount(size));
   return async (start, end) => {
     const leaf = Math.floor(start / leafSize);
-    if (verified[leaf] === 1) return readExactly(file, start, end - start);
-    const bytes = await readExactly(file, leaf * leafSize, Math.min(leafSize, size - leaf * leafSize));
+    if (verified[leaf] === 1) return readExactly(file, start, Buffer.allocUnsafeSlow(end - start));
+    const bytes = await readExactly(file, leaf * leafSize, Buffer.allocUnsafeSlow(Math.min(leafSize, size - leaf * leafSize)));
     const expected = leafDigests.subarray(leaf * leafDigestSize, (leaf + 1) * leafDigestSize);
-    if (!timingSafeEqual(await digestLeaf(bytes), expected)) throw damaged('a leaf has another digest');
+    if (!timingSafeEqual(hash('sha256', bytes, 'buffer'), expected)) throw damaged('a leaf has another digest');
     verified[leaf] = 1;
     return bytes.subarray(start - leaf * leafSize, end - leaf * leafSize);
   };
 }
 
-/** `length` bytes at `position`, in memory that nothing else shares. */
-async function readExactly(file: FileHandle, position: number, length: number): Promise<Buffer<ArrayBuffer>> {
-  const bytes = Buffer.allocUnsafeSlow(length);
+/** Fills `bytes` from `position` of the file, and returns them. */
+async function readExactly(file: FileHandle, position: number, bytes: Buffer<ArrayBuffer>): Promise<Buffer<ArrayBuffer>> {
   let filled = 0;
-  while (filled < length) {
+  while (filled < bytes.length) {
     const bytesRead = await readSome(file, bytes, filled, position + filled);
     if (bytesRead === 0) throw damaged('its file was cut off');
     filled += bytesRead;
