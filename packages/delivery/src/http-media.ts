@@ -1,5 +1,5 @@
 /** Sends stored content over HTTP: whole or in ranges, verified before it leaves, no faster than the reader takes it, ended the moment the right ends. */
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import { contentRange, parseRange, rangeApplies, type ByteRange } from '@weir/content/ranges';
 import type { BlobReader } from '@weir/content/reader';
@@ -41,20 +41,20 @@ export async function sendContent(response: ServerResponse, headers: IncomingHtt
   const type = servedType(media.contentType);
   const [first] = ranges ?? [];
   if (ranges === undefined || first === undefined) {
-    response.writeHead(200, { ...common, 'content-type': type, 'content-length': media.size });
-    await sendParts(response, media, method === 'HEAD' ? [] : [{ range: { start: 0, end: media.size } }], signal);
+    const head = { ...common, 'content-type': type, 'content-length': media.size };
+    await sendParts(response, 200, head, media, method === 'HEAD' ? [] : [{ range: { start: 0, end: media.size } }], signal);
     return;
   }
   if (ranges.length === 1) {
-    response.writeHead(206, { ...common, 'content-type': type, 'content-length': first.end - first.start, 'content-range': contentRange(first, media.size) });
-    await sendParts(response, media, method === 'HEAD' ? [] : [{ range: first }], signal);
+    const head = { ...common, 'content-type': type, 'content-length': first.end - first.start, 'content-range': contentRange(first, media.size) };
+    await sendParts(response, 206, head, media, method === 'HEAD' ? [] : [{ range: first }], signal);
     return;
   }
   const boundary = newUlid();
   const parts = multipart(ranges, boundary, type, media.size);
   const length = parts.reduce((sum, part) => sum + (part.before?.length ?? 0) + (part.range === undefined ? 0 : part.range.end - part.range.start), 0);
-  response.writeHead(206, { ...common, 'content-type': `multipart/byteranges; boundary=${boundary}`, 'content-length': length });
-  await sendParts(response, media, method === 'HEAD' ? [] : parts, signal);
+  const head = { ...common, 'content-type': `multipart/byteranges; boundary=${boundary}`, 'content-length': length };
+  await sendParts(response, 206, head, media, method === 'HEAD' ? [] : parts, signal);
 }
 
 type Part = Readonly<{ before?: string; range?: ByteRange }>;
@@ -67,13 +67,17 @@ function multipart(ranges: readonly ByteRange[], boundary: string, type: string,
   return [...parts, { before: `\r\n--${boundary}--\r\n` }];
 }
 
-async function sendParts(response: ServerResponse, media: MediaReply, parts: readonly Part[], signal: AbortSignal): Promise<void> {
+/** Opens the content before the head is sent, so that what is missing or cut off is still answered as an error. */
+async function sendParts(
+  response: ServerResponse, status: 200 | 206, head: OutgoingHttpHeaders, media: MediaReply, parts: readonly Part[], signal: AbortSignal,
+): Promise<void> {
   if (parts.length === 0) {
-    response.end();
+    response.writeHead(status, head).end();
     return;
   }
+  await using reader = await media.open();
   try {
-    await using reader = await media.open();
+    response.writeHead(status, head);
     for (const { before, range } of parts) {
       if (before !== undefined) await write(response, Buffer.from(before, 'latin1'), signal);
       if (range === undefined) continue;

@@ -124,7 +124,8 @@ export class Gatekeeper<H extends Holding = Holding> {
       return;
     }
     if (action.permissions.some((permission) => identity.effective.has(permission))) return;
-    if (action.leased === true && identity.effective.has('run_jobs')) return;
+    // Whether the worker holds that job is asked when the job is known; a list has none that it could hold.
+    if (action.leased === true && identity.effective.has('run_jobs') && (request.resource.kind === 'object' || request.resource.kind === 'job-part')) return;
     if (!identity.authenticated) throw this.refuse(request, 'identity.required', 'authentication');
     throw this.refuse(request, 'permission.refused', `permission ${action.permissions[0]}`, { missing: action.permissions[0] ?? '' });
   }

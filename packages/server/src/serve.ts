@@ -151,7 +151,7 @@ function limitsOf(config: Config): RateLimits {
 async function listen(server: ReturnType<typeof buildHttpServer>, config: Config): Promise<number> {
   const { address, port } = config.server;
   try {
-    await server.listen({ host: address, port });
+    await server.listen({ host: address, port, listenTextResolver: (place) => `Listening at ${config.server.tls ? place.replace('http:', 'https:') : place}` });
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
     if (code === 'EADDRINUSE') throw new WeirError('server.port_used', `Port ${port} on ${address} is in use. Choose another with --port, or stop what uses it.`, { cause });

@@ -22,7 +22,8 @@ const healthWithinMs = 10_000;
 /** Prepares what is missing (system packages, web page, folders), starts, and shows the way in. */
 export async function up(this: Context, flags: UpFlags): Promise<void> {
   const { environment } = this;
-  const loaded = load(this, flags);
+  // A person reads along here: the log keeps to what needs attention, unless more was asked for.
+  const loaded = load(this, flags, { log: { level: 'warn' } });
   if (environment['WEIR_SERVICE'] !== '1') await prepare(this, loaded);
   await run(this, flags, loaded, async (server) => {
     print(this, greeting(server, loaded.config, environment));
@@ -32,11 +33,11 @@ export async function up(this: Context, flags: UpFlags): Promise<void> {
 
 /** The same for service managers: nothing is installed or built, and the ready line is all that it prints. */
 export async function serve(this: Context, flags: ServeFlags): Promise<void> {
-  await run(this, flags, load(this, flags), async () => undefined);
+  await run(this, flags, load(this, flags, {}), async () => undefined);
 }
 
-const load = ({ environment }: Context, flags: ServeFlags): Loaded =>
-  loadConfig({ file: flags.config, environment, flags: { server: { port: flags.port, address: flags.address } } });
+const load = ({ environment }: Context, flags: ServeFlags, defaults: Parameters<typeof loadConfig>[0]['defaults'] & object): Loaded =>
+  loadConfig({ file: flags.config, environment, defaults, flags: { server: { port: flags.port, address: flags.address } } });
 
 async function prepare(context: Context, { config }: Loaded): Promise<void> {
   const say = (line: string): void => note(context, line);

@@ -3,6 +3,7 @@ import { newUlid } from '@weir/contracts/clock';
 import { WeirError } from '@weir/contracts/errors';
 import { PrincipalId, type PrincipalKind } from '@weir/contracts/identity';
 import type { KeyRing } from '@weir/security/key-ring';
+import { compileNetworks } from '@weir/security/networks';
 import { newDffmpegKey, parseDffmpegKey } from '@weir/security/request-signing/dffmpeg';
 import type { Role } from '@weir/security/roles';
 import type { Selectable } from 'kysely';
@@ -18,6 +19,7 @@ export type NewPrincipal = Readonly<{ id: string; role: string; permissions?: re
 export async function addPrincipal(tx: Tx, roles: Roles, principal: NewPrincipal, now: number): Promise<void> {
   requireName(principal.id);
   requireRole(roles, principal.role);
+  compileNetworks(principal.networks ?? []);
   const inserted = await tx.insertInto('principal').values({
     id: principal.id, kind: kindOf(principal.role), role: principal.role, permissions: JSON.stringify(principal.permissions ?? []),
     networks: JSON.stringify(principal.networks ?? []), disabled: 0, tokens_valid_from: 0, max_skew_seconds: null, created_at: now,
@@ -69,6 +71,7 @@ export type PrincipalChange = Readonly<{
 /** Changes what is given. `principal.absent`, `role.unknown`, `principal.last_admin`. */
 export async function changePrincipal(tx: Tx, roles: Roles, id: string, change: PrincipalChange): Promise<void> {
   if (change.role !== undefined) requireRole(roles, change.role);
+  compileNetworks(change.networks ?? []);
   const set = {
     ...(change.role === undefined ? {} : { role: change.role, kind: kindOf(change.role) }),
     ...(change.permissions === undefined ? {} : { permissions: JSON.stringify(change.permissions) }),

@@ -23,10 +23,12 @@ export function findConfigFile(flag: string | undefined, environment: Environmen
   return ['weir.toml', path.join(homedir(), '.config/weir/weir.toml'), '/etc/weir/weir.toml'].find((file) => existsSync(file));
 }
 
-export function loadConfig(options: { file?: string | undefined; environment: Environment; flags?: Tree }): Loaded {
+/** `defaults` are those of the command that asks, below everything that the operator says. */
+export function loadConfig(options: { file?: string | undefined; environment: Environment; flags?: Tree; defaults?: Tree }): Loaded {
   const file = findConfigFile(options.file, options.environment);
   const text = file === undefined ? '' : readText(file);
-  const tree = merge(merge(parseText(text, file ?? 'the configuration'), fromEnvironment(options.environment)), options.flags ?? {});
+  const said = merge(options.defaults ?? {}, parseText(text, file ?? 'the configuration'));
+  const tree = merge(merge(said, fromEnvironment(options.environment)), options.flags ?? {});
   const result = Config.safeParse(tree);
   if (!result.success) throw new WeirError('config.invalid', describe(result.error, text, file));
   return { config: result.data, file };
