@@ -39,3 +39,11 @@ test('a token narrows and never adds: its role, its permissions, and tokens made
   const rights = await (await weir.anonymous.fetch('/api/v1/permissions', { headers: { authorization: `Bearer ${again.token}` } })).json() as { permissions: Record<string, boolean> };
   expect(Object.keys(rights.permissions).filter((name) => rights.permissions[name])).toEqual(['use_account', 'read_content']);
 });
+
+test('content that is stored plain can not be called encrypted', async () => {
+  await using weir = await startWeir({ environment: { WEIR_STREAMING_SECURITY__ENCRYPTION__ENABLED: 'false' } });
+  const alice = await weir.principal('alice', 'user');
+  const cid = await alice.upload(Buffer.from('plain bytes'));
+  expect((await alice.send('PUT', `/api/v1/policies/${cid}`, { level: 'encrypted' })).status).toBe(409);
+  expect((await alice.send('PUT', `/api/v1/policies/${cid}`, { level: 'private' })).status).toBe(200);
+});

@@ -8,7 +8,7 @@ import { startWeir, type Client, type TestWeir } from './weir.ts';
 export const roles = ['none', 'viewer', 'client', 'worker', 'user', 'operator', 'admin'] as const;
 export type RoleColumn = (typeof roles)[number];
 
-export type ContentNames = Readonly<{ cid: string; library: string }>;
+type ContentNames = Readonly<{ cid: string; library: string }>;
 /** Things of one principal. Each function gives one that nothing else in the test uses, but `content`, which stays. */
 export type Belongings = Readonly<{
   content: ContentNames;

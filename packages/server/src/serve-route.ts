@@ -33,7 +33,7 @@ export async function serveRoute(app: App, { declaration, handle }: AnyRoute, re
   const { evidence, query } = evidenceOf(app, incoming);
 
   // A signature covers the body, so a signed body is read before anything is known, but never more than a MiB of it.
-  const signedBody = evidence.signature === undefined ? undefined : await readBody(incoming, maxBodyBytes);
+  const signedBody = evidence.signature === undefined || !hasBody(incoming) ? undefined : await readBody(incoming, maxBodyBytes);
   const identified = await identifyOrCount(app, evidence, incoming, signedBody, facts);
   const { identity, grant } = identified;
 
@@ -60,7 +60,17 @@ export async function serveRoute(app: App, { declaration, handle }: AnyRoute, re
   });
   if (declaration.reply === 'stream') return reply;
   if (declaration.reply === undefined) return reply.code(204).send();
-  return reply.code(declaration.status ?? 200).header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(declaration.reply.parse(result)));
+  return reply.code(declaration.status ?? 200).header('content-type', 'application/json; charset=utf-8').send(print(declaration.reply, result));
+}
+
+/** Replies that handlers give again and again are frozen, and checked and printed once. */
+const printed = new WeakMap<object, string>();
+
+function print(schema: z.ZodType, result: unknown): string {
+  if (typeof result !== 'object' || result === null || !Object.isFrozen(result)) return JSON.stringify(schema.parse(result));
+  let text = printed.get(result);
+  if (text === undefined) printed.set(result, text = JSON.stringify(schema.parse(result)));
+  return text;
 }
 
 /** The signal of a request, made only for the handlers that wait for something: most answer at once. */

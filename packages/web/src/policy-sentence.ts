@@ -33,6 +33,6 @@ function atOnce({ max_concurrent_per_principal: limit }: Policy): string {
   return limit === 1 ? 'Each of them on one player at a time.' : `Each of them on at most ${limit} players at a time.`;
 }
 
-const sealed = ({ level }: Policy): string => (level === 'encrypted' ? 'It is never stored or sent as plain bytes.' : '');
+const sealed = ({ level }: Policy): string => (level === 'encrypted' ? 'It is always encrypted on disk.' : '');
 
 const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -13,7 +13,7 @@ test.for([
   [policy({ level: 'protected' }), 'Everyone who is signed in can use this.'],
   [policy({ level: 'protected', networks: ['10.0.0.0/8'], max_concurrent_per_principal: 1 }), 'Everyone who is signed in can use this from 10.0.0.0/8. Each of them on one player at a time.'],
   [policy({ level: 'public' }), 'Anyone who has the address, signed in or not, can use this.'],
-  [policy({ level: 'encrypted', max_concurrent_per_principal: 3 }), 'Only you, and whoever holds a link, can use this. Each of them on at most 3 players at a time. It is never stored or sent as plain bytes.'],
+  [policy({ level: 'encrypted', max_concurrent_per_principal: 3 }), 'Only you, and whoever holds a link, can use this. Each of them on at most 3 players at a time. It is always encrypted on disk.'],
 ] as const)('%j reads as a person would say it', ([given, sentence]) => {
   expect(policySentence(given, 'carol', true)).toBe(sentence);
 });

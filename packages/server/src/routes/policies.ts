@@ -30,6 +30,9 @@ export const routes = [
   }, async ({ app, admission, principal, parameters, body, requestId }) => {
     const row = await app.data.write(async (tx) => {
       const holding = await held(tx, principal, parameters.cid);
+      if (body.level === 'encrypted' && holding.data_key === null) {
+        throw new WeirError('request.conflict', 'This content is stored plain, so it can not be called encrypted. Upload it again with [streaming_security.encryption] enabled = true.');
+      }
       await app.audit.record(tx, changeEntry(admission, `holding:${holding.id}`, requestId, `level ${body.level}`));
       return setPolicy(tx, holding.id, JSON.stringify(body));
     });

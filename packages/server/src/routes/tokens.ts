@@ -2,6 +2,7 @@
 import { WeirError } from '@weir/contracts/errors';
 import { Permissions, toInstant, TokenReply, TokenRequest, Ulid } from '@weir/contracts/identity';
 import { issueToken, revokeToken } from '@weir/data/security-stores/tokens';
+import type { Identity } from '@weir/security/identity';
 import { permissions } from '@weir/security/roles';
 import { publicJwk } from '@weir/security/token-keys';
 import { z } from 'zod';
@@ -49,12 +50,22 @@ export const routes = [
 
   route({
     method: 'GET', path: '/api/v1/permissions', action: 'permissions.read_own', reply: Permissions, summary: 'Who you are here and what you may do',
-  }, async ({ admission }) => ({
-    principal: admission.identity.authenticated ? (admission.identity.principal ?? null) : null, role: admission.identity.role,
-    permissions: Object.fromEntries(permissions.map((permission) => [permission, admission.identity.effective.has(permission)])),
-  })),
+  }, async ({ admission }) => ownPermissions(admission.identity)),
 
   route({
     method: 'GET', path: '/.well-known/jwks.json', action: 'health.read', reply: JwkSet, summary: 'Public keys of access tokens (RFC 7517)',
   }, async ({ app }) => ({ keys: [...app.signing.access.all.values()].flatMap((key) => { const jwk = publicJwk(key); return jwk === undefined ? [] : [{ ...jwk }]; }) })),
 ];
+
+type Shown = Readonly<z.input<typeof Permissions>>;
+/** By the set of permissions, which is one object as long as nothing moved: pages and programs ask this often. */
+const shown = new WeakMap<ReadonlySet<string>, Shown>();
+
+function ownPermissions({ authenticated, principal, role, effective }: Identity): Shown {
+  const known = shown.get(effective);
+  const name = authenticated ? (principal ?? null) : null;
+  if (known !== undefined && known.principal === name && known.role === role) return known;
+  const fresh = Object.freeze({ principal: name, role, permissions: Object.fromEntries(permissions.map((permission) => [permission, effective.has(permission)])) });
+  shown.set(effective, fresh);
+  return fresh;
+}

@@ -6,7 +6,7 @@ import { Icon, type IconName } from '../ui/icon.tsx';
 
 const levels: readonly Readonly<{ level: PolicyLevel; icon: IconName; title: string; text: string }>[] = [
   { level: 'private', icon: 'lock', title: 'Private', text: 'You, those you name, and links' },
-  { level: 'encrypted', icon: 'shield', title: 'Encrypted', text: 'As private, and never plain at rest or on the way' },
+  { level: 'encrypted', icon: 'shield', title: 'Encrypted', text: 'As private, and kept encrypted on disk for good' },
   { level: 'protected', icon: 'people', title: 'Signed in', text: 'Everyone with an account here' },
   { level: 'public', icon: 'globe', title: 'Public', text: 'Anyone, without signing in' },
 ];
