@@ -223,15 +223,15 @@ export class Identities {
       if (verdict.reason === 'expired') throw new WeirError('policy.refused', 'This link has expired; ask its owner for a new one.');
       throw new EvidenceRefused(`grant ${verdict.reason}`);
     }
-    return after(this.#grants.find(verdict.claims.jti), (grant) => this.checkGrant(grant, address));
+    return after(this.#grants.find(verdict.claims.jti), (grant) => this.#checkGrant(grant, address));
   }
 
   /** The grant again, from its row: after its epoch moved. */
   grantById(id: string, address: string): Maybe<GrantRecord> {
-    return after(this.#grants.find(id), (grant) => this.checkGrant(grant, address));
+    return after(this.#grants.find(id), (grant) => this.#checkGrant(grant, address));
   }
 
-  private checkGrant(grant: GrantRecord | undefined, address: string): Maybe<GrantRecord> {
+  #checkGrant(grant: GrantRecord | undefined, address: string): Maybe<GrantRecord> {
     const nowMs = this.#clock();
     if (grant === undefined || grant.revoked) throw new WeirError('policy.refused', 'The right that this link gave was withdrawn.');
     if (nowMs < grant.validFromMs || nowMs >= grant.expiresAtMs) throw new WeirError('policy.refused', 'This link has expired; ask its owner for a new one.');

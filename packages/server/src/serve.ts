@@ -7,6 +7,7 @@ import { systemClock, type Clock } from '@weir/contracts/clock';
 import { WeirError } from '@weir/contracts/errors';
 import { openDataDirectory } from '@weir/data/data-directory';
 import { epochsSince } from '@weir/data/epochs';
+import { forgetExpired } from '@weir/data/security-stores/expired';
 import { Viewers } from '@weir/delivery/viewers';
 import { Epochs } from '@weir/security/epochs';
 import { Gatekeeper } from '@weir/security/gatekeeper';
@@ -113,7 +114,7 @@ export async function serve({ config, dataFlag, environment, builtInWorker }: Se
   place.bound(await listen(server, config));
   await directory.announce(place.url);
   fleet.coordinator?.start();
-  const garbage = setInterval(() => { sweepGarbage(app).catch((error: unknown) => { log.error({ err: error }, 'garbage was not collected'); }); }, garbageEveryMs);
+  const garbage = setInterval(() => { tidy(app).catch((error: unknown) => { log.error({ err: error }, 'what nobody needs was not removed'); }); }, garbageEveryMs);
   starting.defer(() => clearInterval(garbage));
 
   const signInLink = await prepareFirstStart(app);
@@ -124,6 +125,12 @@ export async function serve({ config, dataFlag, environment, builtInWorker }: Se
     app, url: place.url, instanceId: instance.id, dataPath: directory.path, signInLink, warnings: app.warnings, fleetProblem: fleet.problem,
     fingerprint: tls?.fingerprint, firstClip, [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+/** Removes blobs that nothing names and evidence that ended long ago. */
+async function tidy(app: App): Promise<void> {
+  await sweepGarbage(app);
+  await app.data.write((tx) => forgetExpired(tx, app.clock()));
 }
 
 function gatekeeperOf(instance: Instance, clock: Clock, epochs: Epochs, audit: AuditTrail, viewers: () => Viewers<StoredHolding>): Gatekeeper<StoredHolding> {
