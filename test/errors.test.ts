@@ -90,7 +90,9 @@ test.each([
 ])('a configuration of %j is refused with its place', async (text, expected) => {
   const file = `/tmp/weir-test-${randomBytes(6).toString('hex')}.toml`;
   await writeFile(file, text, { mode: 0o644 });
-  const problem = await problemOf({ environment: { WEIR_CONFIG: file } }).finally(async () => { await rm(file); });
+  await using files = new AsyncDisposableStack();
+  files.defer(() => rm(file));
+  const problem = await problemOf({ environment: { WEIR_CONFIG: file } });
   expect(problem).toContain('config.invalid');
   expect(problem).toMatch(expected);
 });
