@@ -17,8 +17,15 @@ export type Stored = { readonly blob: string; readonly size: number } & ({ reado
 /** So many, because one is being hashed while another one is read; each costs a MiB for every reader. */
 const piecesAhead = 2;
 
-/** Reads and verifies the bytes [start, end), which lie in one leaf, into memory of their own. */
-type ReadPart = (start: number, end: number) => Promise<Buffer>;
+/** Reads and verifies the bytes [start, end), which lie in one leaf, into `memory`, and returns them as a part of it. */
+type ReadPart = (start: number, end: number, memory: Buffer<ArrayBuffer>) => Promise<Buffer>;
+type Piece = Readonly<{ bytes: Buffer; memory: Buffer<ArrayBuffer> }>;
+
+/** Memory that pieces were read into, used again: a fresh MiB for every piece costs as much as opening it. Each use overwrites what it yields. */
+const spare: Buffer<ArrayBuffer>[] = [];
+const mostSpare = 16;
+const take = (): Buffer<ArrayBuffer> => spare.pop() ?? Buffer.allocUnsafeSlow(sealedSize(leafSize));
+const giveBack = (memory: Buffer<ArrayBuffer>): void => { if (spare.length < mostSpare) spare.push(memory); };
 
 /** Opens a stored content after checking that its file has exactly the recorded length, and the commitment of its key. */
 export async function openReader(store: BlobStore, stored: Stored): Promise<BlobReader> {
@@ -54,11 +61,17 @@ export class BlobReader implements AsyncDisposable {
    * `content.range` unless 0 <= start <= end <= size; `content.damaged`; the reason of the signal when it aborts.
    */
   async *read(start = 0, end: number = this.size, signal?: AbortSignal): AsyncGenerator<Buffer, void, void> {
+    for await (const piece of this.lend(start, end, signal)) yield Buffer.from(piece);
+  }
+
+  /** The same without a copy: the memory of a piece is used again as soon as the next one is asked for. */
+  async *lend(start = 0, end: number = this.size, signal?: AbortSignal): AsyncGenerator<Buffer, void, void> {
     if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0 || start > end || end > this.size) throw new WeirError('content.range');
     signal?.throwIfAborted();
-    for await (const piece of workAhead(this.#pieces(start, end), piecesAhead)) {
+    for await (const { bytes, memory } of workAhead(this.#pieces(start, end), piecesAhead)) {
       signal?.throwIfAborted();
-      yield piece;
+      yield bytes;
+      giveBack(memory);
     }
   }
 
@@ -67,41 +80,35 @@ export class BlobReader implements AsyncDisposable {
     await this.#file.close();
   }
 
-  *#pieces(start: number, end: number): Generator<() => Promise<Buffer>, void> {
+  *#pieces(start: number, end: number): Generator<() => Promise<Piece>, void> {
     for (let at = start; at < end;) {
       const [from, to] = [at, Math.min(end, (Math.floor(at / leafSize) + 1) * leafSize)];
-      yield () => this.#readPart(from, to);
+      yield async () => {
+        const memory = take();
+        return { bytes: await this.#readPart(from, to, memory), memory };
+      };
       at = to;
     }
   }
 }
 
 function sealedParts(file: FileHandle, keys: MessageKeys, size: number): ReadPart {
-  return async (start, end) => {
+  return async (start, end, memory) => {
     const firstChunk = Math.floor(start / chunkSize);
     const sealedStart = headerSize + firstChunk * sealedChunkSize;
     const sealedEnd = Math.min(headerSize + Math.ceil(end / chunkSize) * sealedChunkSize, sealedMessageSize(size));
-    const scratch = spare.pop() ?? Buffer.allocUnsafeSlow(sealedSize(leafSize));
-    try {
-      const sealed = await readExactly(file, sealedStart, scratch.subarray(0, sealedEnd - sealedStart));
-      return openRun(keys, firstChunk, sealed).subarray(start - firstChunk * chunkSize, end - firstChunk * chunkSize);
-    } finally {
-      if (spare.length < mostSpare) spare.push(scratch);
-    }
+    const sealed = await readExactly(file, sealedStart, memory.subarray(0, sealedEnd - sealedStart));
+    return openRun(keys, firstChunk, sealed).subarray(start - firstChunk * chunkSize, end - firstChunk * chunkSize);
   };
 }
-
-/** Memory for what is read from the disk, used again: it only ever holds ciphertext, and fresh memory for every MiB costs as much as opening it. */
-const spare: Buffer<ArrayBuffer>[] = [];
-const mostSpare = 16;
 
 function plainParts(file: FileHandle, leafDigests: Uint8Array, size: number): ReadPart {
   if (leafDigests.length !== leafCount(size) * leafDigestSize) throw damaged('its digests do not have the recorded number');
   const verified = new Uint8Array(leafCount(size));
-  return async (start, end) => {
+  return async (start, end, memory) => {
     const leaf = Math.floor(start / leafSize);
-    if (verified[leaf] === 1) return readExactly(file, start, Buffer.allocUnsafeSlow(end - start));
-    const bytes = await readExactly(file, leaf * leafSize, Buffer.allocUnsafeSlow(Math.min(leafSize, size - leaf * leafSize)));
+    if (verified[leaf] === 1) return readExactly(file, start, memory.subarray(0, end - start));
+    const bytes = await readExactly(file, leaf * leafSize, memory.subarray(0, Math.min(leafSize, size - leaf * leafSize)));
     const expected = leafDigests.subarray(leaf * leafDigestSize, (leaf + 1) * leafDigestSize);
     if (!timingSafeEqual(hash('sha256', bytes, 'buffer'), expected)) throw damaged('a leaf has another digest');
     verified[leaf] = 1;

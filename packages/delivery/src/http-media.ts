@@ -81,7 +81,7 @@ async function sendParts(
     for (const { before, range } of parts) {
       if (before !== undefined) await write(response, Buffer.from(before, 'latin1'), signal);
       if (range === undefined) continue;
-      for await (const piece of reader.read(range.start, range.end, signal)) await write(response, piece, signal);
+      for await (const piece of reader.lend(range.start, range.end, signal)) await write(response, piece, signal);
     }
     response.end();
   } catch (error) {
@@ -91,23 +91,22 @@ async function sendParts(
   }
 }
 
-/** Waits until the connection has taken the bytes, so that at most one piece is ahead of it. */
+/** Waits until the kernel has taken all the bytes: at most one piece is ahead of it, and the memory may be used again. */
 async function write(response: ServerResponse, bytes: Buffer, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
-  if (response.write(bytes)) return;
   await new Promise<void>((resolve, reject) => {
-    const onAbort = (): void => { settle(); reject(signal.reason instanceof Error ? signal.reason : new Error('aborted')); };
-    const onDrain = (): void => { settle(); resolve(); };
-    const onClose = (): void => { settle(); reject(new Error('the reader went away')); };
-    const settle = (): void => {
+    const settle = (error: unknown): void => {
       signal.removeEventListener('abort', onAbort);
-      response.off('drain', onDrain);
       response.off('close', onClose);
+      if (error === undefined || error === null) resolve();
+      else reject(error instanceof Error ? error : new Error('aborted'));
     };
+    const onAbort = (): void => settle(signal.reason ?? new Error('aborted'));
+    const onClose = (): void => settle(new Error('the reader went away'));
     signal.addEventListener('abort', onAbort, { once: true });
-    response.once('drain', onDrain);
     response.once('close', onClose);
     if (response.destroyed) onClose();
+    else response.write(bytes, settle);
   });
 }
 

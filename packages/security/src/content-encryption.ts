@@ -71,20 +71,18 @@ export function sealRun(keys: MessageKeys, firstChunk: number, plaintext: Uint8A
 }
 
 /**
- * Opens the consecutive sealed chunks of `sealed`, the first of which is chunk `firstChunk`, and returns their plaintext.
- * Throws `content.damaged` if any tag is wrong; then no byte of the run is returned.
+ * Opens the consecutive sealed chunks of `sealed`, the first of which is chunk `firstChunk`, in place: their plaintext is written over
+ * them and returned as the beginning of the same memory. Throws `content.damaged` if any tag is wrong; then nothing of the run is returned.
  */
-export function openRun(keys: MessageKeys, firstChunk: number, sealed: Uint8Array): Buffer {
+export function openRun(keys: MessageKeys, firstChunk: number, sealed: Buffer): Buffer {
   const chunks = Math.ceil(sealed.length / sealedChunkSize);
   const size = sealed.length - chunks * tagSize;
   if (size < 0 || sealed.length % sealedChunkSize !== 0 && sealed.length % sealedChunkSize < tagSize) throw damaged('it ends inside a chunk');
-  // Memory of its own: callers hand it on, and Node's shared pool would expose neighbours.
-  const plaintext = Buffer.allocUnsafeSlow(size);
   for (let i = 0; i < chunks; i++) {
-    const opened = openChunk(keys, firstChunk + i, sealed.subarray(i * sealedChunkSize, (i + 1) * sealedChunkSize));
-    opened.copy(plaintext, i * chunkSize);
+    // A chunk's plaintext ends before the next sealed chunk begins, so nothing is overwritten that is still to be opened.
+    openChunk(keys, firstChunk + i, sealed.subarray(i * sealedChunkSize, (i + 1) * sealedChunkSize)).copy(sealed, i * chunkSize);
   }
-  return plaintext;
+  return sealed.subarray(0, size);
 }
 
 /** Seals a whole message in memory. For small values; large ones are sealed run by run. */
@@ -103,7 +101,7 @@ export function sealMessage(inputKey: KeyObject, context: Uint8Array, plaintext:
 export function openMessage(inputKey: KeyObject, context: Uint8Array, message: Uint8Array, suite: Suite = 'cobblestone-256'): Buffer {
   const keys = openHeader(inputKey, context, message.subarray(0, headerSize), suite);
   openedMessageSize(message.length);
-  return openRun(keys, 0, message.subarray(headerSize));
+  return openRun(keys, 0, Buffer.from(message.subarray(headerSize)));
 }
 
 /** Bytes that `plainSize` bytes take when sealed as one run of chunks, tags included; an empty run is one empty chunk. */
