@@ -48,7 +48,8 @@ export async function run(): Promise<Row[]> {
     });
     return [row('plain', 'range read, plain, every leaf verified'), row('encrypted', 'range read, encrypted at rest')];
   } finally {
-    for (const child of children) child.kill('SIGKILL');
+    // A polite end: nginx takes its worker process with it.
+    await Promise.all(children.map((child) => { const gone = once(child, 'exit'); child.kill('SIGTERM'); return gone; }));
     await rm(home, { recursive: true, force: true });
   }
 }
@@ -70,7 +71,7 @@ async function startNginx(home: string, children: ChildProcess[]): Promise<numbe
 events { worker_connections 64; }
 http { access_log off; sendfile on; keepalive_requests 1000000; client_body_temp_path ${home}/n1; proxy_temp_path ${home}/n2; fastcgi_temp_path ${home}/n3; uwsgi_temp_path ${home}/n4; scgi_temp_path ${home}/n5;
   server { listen 127.0.0.1:${port}; root ${home}; } }`);
-  children.push(spawn('nginx', ['-c', config, '-p', home], { stdio: 'inherit' }));
+  children.push(spawn('nginx', ['-c', config, '-p', home], { stdio: 'ignore' }));
   for (let tries = 0; tries < 100; tries += 1) {
     const answered = await fetch(`http://127.0.0.1:${port}/`).then(() => true, () => false);
     if (answered) return port;

@@ -38,7 +38,9 @@ const mostHeaderBytes = 32_768;
 export function buildHttpServer(app: App, tls: ServerTls | undefined): FastifyInstance {
   const log: FastifyBaseLogger = app.log;
   const server = Fastify({
-    loggerInstance: log, logController: new LogController({ disableRequestLogging: true }), genReqId: newRequestId, bodyLimit: 1, exposeHeadRoutes: false,
+    loggerInstance: log, logController: new LogController({ disableRequestLogging: true }),
+    // One logger for all: what is logged of a request carries its id by itself.
+    childLoggerFactory: (logger) => logger, genReqId: newRequestId, bodyLimit: 1, exposeHeadRoutes: false,
     // Uploads take as long as they take: idle sockets end, busy ones do not.
     requestTimeout: 0, connectionTimeout: 0, routerOptions: { maxParamLength: 512, caseSensitive: true, ignoreTrailingSlash: false },
     serverFactory: (handler) => makeServer(app, tls, handler),
