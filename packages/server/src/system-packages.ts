@@ -25,7 +25,8 @@ export function missingPackages(environment: SystemPackages['environment']): rea
 
 /**
  * Installs what is missing where it may: after a yes on the terminal, or without asking as root without one; never with
- * `WEIR_NO_INSTALL=1`. What stays missing is said with the command to run. Never fails: Weir starts without the fleet then.
+ * `WEIR_NO_INSTALL=1`. What stays missing is said with the command to run. Never fails: without
+ * bubblewrap alone jobs run in the weaker jail, without the others there is no fleet.
  */
 export async function offerSystemPackages(options: SystemPackages): Promise<void> {
   const { environment, isRoot, ask, say } = options;
@@ -35,7 +36,8 @@ export async function offerSystemPackages(options: SystemPackages): Promise<void
   const canInstall = environment.WEIR_NO_INSTALL !== '1' && existsSync('/usr/bin/apt-get') && (isRoot || (ask !== undefined && existsSync('/usr/bin/sudo')));
   const mayInstall = canInstall && (ask === undefined ? isRoot : await ask(`Jobs need ${names}. Install ${missing.length === 1 ? 'it' : 'them'} now with apt?`));
   if (mayInstall && await install(missing, isRoot, say)) return;
-  say(`Jobs need ${names}; Weir starts without the fleet. To install: ${isRoot ? '' : 'sudo '}apt-get install -y ${missing.join(' ')}`);
+  const consequence = missing.length === 1 && missing[0] === 'bubblewrap' ? 'without it they run in a weaker jail, where the kernel has one' : 'Weir starts without the fleet';
+  say(`Jobs need ${names}; ${consequence}. To install: ${isRoot ? '' : 'sudo '}apt-get install -y ${missing.join(' ')}`);
 }
 
 async function install(packages: readonly string[], isRoot: boolean, say: (line: string) => void): Promise<boolean> {
