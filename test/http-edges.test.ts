@@ -192,6 +192,9 @@ test('methods and addresses that are not there answer in the form of errors', as
     expect([404, 405], `${method} ${target}`).toContain(reply.status);
     expectErrorForm(reply);
   }
+  const wrong = await ask({ method: 'PUT', target: `/api/v1/content/${cid}` });
+  expect([wrong.status, wrong.headers['allow']]).toEqual([405, 'GET, HEAD, DELETE']);
+  expect((await ask({ method: 'PUT', target: '/api/v1/nothing' })).status).toBe(404);
   expect(state.digest()).toBe(before);
 });
 

@@ -16,6 +16,7 @@ export const errors = {
   'rate.exceeded': { status: 429, close: 1008, exit: 3, text: 'Too many requests; wait as Retry-After says.' },
   'object.absent': { status: 404, close: 4404, exit: 4, text: 'There is nothing here under that name.' },
   'route.absent': { status: 404, close: 4404, exit: 4, text: 'There is no such address; see /api/v1/openapi.json.' },
+  'method.refused': { status: 405, close: 4405, exit: 2, text: 'That method is not offered here.' },
   'content.id': { status: 400, close: 4400, exit: 2, text: 'Not a usable content id: a CID with a sha2-256 multihash is needed.' },
   'content.damaged': { status: 500, close: 4500, exit: 1, text: 'A stored part failed its check; it was not served.' },
   'content.range': { status: 416, close: 4416, exit: 2, text: 'The content is shorter than the range asked for.' },

@@ -25,11 +25,12 @@ import type { Config } from './config/schema.ts';
 import { openFleet } from './fleet.ts';
 import { prepareFirstStart } from './first-start.ts';
 import { sweepGarbage } from './garbage.ts';
-import { buildHttpServer } from './http-server.ts';
+import { allRoutes, buildHttpServer } from './http-server.ts';
 import { identitiesOf, openInstance, type Instance } from './instance.ts';
 import { openLog } from './log.ts';
 import { objectStore, type StoredHolding } from './object-store.ts';
 import { dataDirectory, keyDirectory } from './places.ts';
+import { offeredMethods } from './offered-methods.ts';
 import { openReplayMemory } from './replay-memory.ts';
 import { openSteadyClock } from './steady-clock.ts';
 import { openTls, type ServerTls } from './tls.ts';
@@ -100,7 +101,7 @@ export async function serve({ config, dataFlag, environment, builtInWorker }: Se
   starting.defer(() => epochs.stop());
   audit.start(gatekeeper.refusals);
   const server = buildHttpServer(app, tls);
-  await serveWebPage(server, app, webFolder);
+  await serveWebPage(server, app, webFolder, offeredMethods(allRoutes));
   const stopSockets = acceptSockets(server.server, app);
   starting.defer(async () => {
     // New requests are refused, running ones are cut: nothing waits for a slow reader.

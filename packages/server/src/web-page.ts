@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { WeirError } from '@weir/contracts/errors';
 import type { FastifyInstance } from 'fastify';
 import type { App } from './app.ts';
+import type { OfferedMethods } from './offered-methods.ts';
 import { arrive } from './serve-route.ts';
 
 const contentSecurityPolicy = [
@@ -28,7 +29,7 @@ const notBuilt = '<!doctype html><html lang="en"><meta charset="utf-8"><title>We
 type Page = Readonly<{ bytes: Buffer; zipped: Buffer; type: string; etag: string; cacheControl: string }>;
 
 /** Adds the application's files, and its index for every address that a page of it has (`/library/…`). Nothing outside `folder` is reachable: paths are looked up, never opened. */
-export async function serveWebPage(server: FastifyInstance, app: App, folder: string): Promise<void> {
+export async function serveWebPage(server: FastifyInstance, app: App, folder: string, methodsOf: OfferedMethods): Promise<void> {
   const files = await readPages(folder);
   const index = files.get('/index.html') ?? toPage('/index.html', Buffer.from(notBuilt));
   server.setNotFoundHandler(async (request, reply) => {
@@ -36,7 +37,12 @@ export async function serveWebPage(server: FastifyInstance, app: App, folder: st
     const [target = '/'] = request.url.split('?');
     const isPage = (request.method === 'GET' || request.method === 'HEAD') && !/^\/(api|auth|ipfs|whip|whep|ws|\.well-known)(\/|$)/.test(target);
     const file = isPage ? (files.get(target) ?? (path.posix.extname(target) === '' ? index : undefined)) : undefined;
-    if (file === undefined) throw new WeirError('route.absent');
+    if (file === undefined) {
+      const offered = methodsOf(target);
+      if (offered.length === 0) throw new WeirError('route.absent');
+      reply.header('allow', offered.join(', '));
+      throw new WeirError('method.refused', `${target.slice(0, 200)} is offered with ${offered.join(', ')}.`);
+    }
     if (request.headers['if-none-match'] === file.etag) return reply.code(304).headers(pageHeaders).send();
     const zip = /\bgzip\b/.test(request.headers['accept-encoding'] ?? '');
     return reply.headers({ ...pageHeaders, 'content-type': file.type, 'cache-control': file.cacheControl, etag: file.etag, vary: 'accept-encoding', ...(zip ? { 'content-encoding': 'gzip' } : {}) })
