@@ -1,4 +1,4 @@
-/** Names, instants and networks: the words that every other message is made of; and tokens, tickets, sessions, principals. */
+/** Names, instants and networks: the words that every other message is made of; and tokens, sessions, principals. */
 import { z } from 'zod';
 
 /** `[a-z0-9._-]{1,64}`; anything else (other alphabets, upper case, look-alikes) is refused, never folded. */
@@ -47,9 +47,6 @@ export const TokenRequest = z.strictObject({
   expires_in: z.int().min(1).max(31_536_000).default(3_600),
 });
 export const TokenReply = z.strictObject({ token: z.string(), jti: Ulid, principal: PrincipalId, expires_at: Instant });
-
-export const TicketRequest = z.strictObject({ action: z.string().max(64), object: z.string().max(256) });
-export const TicketReply = z.strictObject({ ticket: z.string(), expires_at: Instant });
 
 export const LoginRequest = z.strictObject({ secret: z.string().min(20).max(200) });
 export const LoginReply = z.strictObject({ principal: PrincipalId, role: RoleName, expires_at: Instant });

@@ -15,11 +15,10 @@ export const routes = [
     method: 'POST', path: '/api/v1/grants', action: 'grant.create', body: GrantRequest, reply: GrantReply, status: 201,
     resource: () => ({ kind: 'own' }), summary: 'Make a link that lets its holder read one content of yours',
   }, async ({ app, admission, principal, body, requestId }) => {
-    const { issuer, audience } = { issuer: app.tokenAudience, audience: app.tokenAudience };
     const made = await app.data.write(async (tx) => {
       const holding = body.cid === undefined ? await holdingById(tx, body.library_id ?? '') : await findHolding(tx, principal, parseCid(body.cid).digest);
       if (holding === undefined || holding.owner !== principal) throw new WeirError('object.absent');
-      const grant = await createGrant(tx, { issuer, audience, key: app.signing.grant.signing }, {
+      const grant = await createGrant(tx, { issuer: app.tokenAudience, audience: app.tokenAudience, key: app.signing.grant.signing }, {
         issuer: principal, holding: holding.id, cid: holding.cid, verbs: body.verbs, principal: body.principal, networks: body.networks, uses: body.uses,
         expiresInSeconds: body.expires_in,
       }, app.clock());
