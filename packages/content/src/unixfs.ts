@@ -4,10 +4,10 @@
  */
 import { createHash } from 'node:crypto';
 import { encode } from '@ipld/dag-pb';
+import { contentId, dagPbCodec, rawCodec, sha256Code, type Codec, type ContentId } from '@weir/security/content-id';
 import { varint } from 'multiformats';
 import { CID } from 'multiformats/cid';
 import { create as multihash } from 'multiformats/hashes/digest';
-import { contentId, dagPbCodec, rawCodec, sha256Code, type Codec, type ContentId } from './cid.ts';
 
 export const leafSize = 1_048_576;
 export const leafDigestSize = 32;

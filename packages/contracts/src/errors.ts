@@ -21,6 +21,7 @@ export const errors = {
   'content.damaged': { status: 500, close: 4500, exit: 1, text: 'A stored part failed its check; it was not served.' },
   'content.range': { status: 416, close: 4416, exit: 2, text: 'The content is shorter than the range asked for.' },
   'content.incomplete': { status: 400, close: 4400, exit: 1, text: 'The upload ended before all its bytes arrived; nothing was stored.' },
+  'frame.refused': { status: 400, close: 4400, exit: 1, text: 'A media frame failed its check and was dropped.' },
   'storage.full': { status: 507, close: 4507, exit: 1, text: 'The disk is full; nothing was stored. Free space in the data directory and try again.' },
   'storage.failed': { status: 500, close: 4500, exit: 1, text: 'The storage failed; see the server log.' },
   'arguments.refused': { status: 400, close: 4400, exit: 2, text: 'ffmpeg argument refused.' },

@@ -1,12 +1,12 @@
 /** Bytes in and out: upload, download, delete. */
 import { createHmac, randomBytes } from 'node:crypto';
-import { parseCid } from '@weir/content/cid';
 import { deleteHolding, findHolding } from '@weir/content/holdings';
 import { CidText, Content } from '@weir/contracts/content';
 import { errors, WeirError } from '@weir/contracts/errors';
 import { PrincipalId, toInstant } from '@weir/contracts/identity';
 import { useGrant } from '@weir/data/security-stores/grants';
 import { resetConnection, sendContent } from '@weir/delivery/http-media';
+import { parseCid } from '@weir/security/content-id';
 import { z } from 'zod';
 import type { App } from '../app.ts';
 import { changeEntry } from '../audit-trail.ts';

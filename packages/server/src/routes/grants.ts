@@ -1,11 +1,11 @@
 /** Links to the caller's own holdings: made, listed, taken back. */
-import { parseCid } from '@weir/content/cid';
 import { findHolding, holdingById } from '@weir/content/holdings';
 import { WeirError } from '@weir/contracts/errors';
 import { ListQuery, page, PrincipalId, toInstant, Ulid } from '@weir/contracts/identity';
 import { Grant, GrantReply, GrantRequest, GrantVerb } from '@weir/contracts/policies';
 import { createGrant, listGrants, revokeGrant, type GrantRow } from '@weir/data/security-stores/grants';
 import { readStrings } from '@weir/data/security-stores/identity-store';
+import { parseCid } from '@weir/security/content-id';
 import { z } from 'zod';
 import { changeEntry } from '../audit-trail.ts';
 import { route } from '../route.ts';

@@ -1,13 +1,13 @@
 /** Jobs of the fleet: submitted, watched, cancelled; and the parts of running ones, for the workers that hold them. */
 import type { HoldingRow } from '@weir/content/store';
 import { holdingById } from '@weir/content/holdings';
-import { parseCid } from '@weir/content/cid';
 import { WeirError } from '@weir/contracts/errors';
 import { ListQuery, page, PrincipalId, Ulid } from '@weir/contracts/identity';
 import { Job, JobRequest, JobState, LogLine, OutputName, Recipe } from '@weir/contracts/jobs';
 import { sendContent } from '@weir/delivery/http-media';
 import type { Coordinator } from '@weir/fleet/coordinator/coordinator';
 import { recipes } from '@weir/fleet/recipes/index';
+import { parseCid } from '@weir/security/content-id';
 import { inheritPolicy } from '@weir/security/policies';
 import { z } from 'zod';
 import type { App } from '../app.ts';

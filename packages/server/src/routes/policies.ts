@@ -1,11 +1,11 @@
 /** Policies of the caller's own holdings. */
-import { parseCid } from '@weir/content/cid';
 import { findHolding, setPolicy, type HoldingRow } from '@weir/content/holdings';
 import { CidText } from '@weir/contracts/content';
 import { WeirError } from '@weir/contracts/errors';
 import { PrincipalId } from '@weir/contracts/identity';
 import { Policy } from '@weir/contracts/policies';
 import type { Database, Tx } from '@weir/data/schema';
+import { parseCid } from '@weir/security/content-id';
 import { readPolicy } from '@weir/security/policies';
 import { z } from 'zod';
 import { changeEntry } from '../audit-trail.ts';

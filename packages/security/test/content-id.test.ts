@@ -3,8 +3,8 @@ import { hash } from 'node:crypto';
 import fc from 'fast-check';
 import { bases } from 'multiformats/basics';
 import { expect, test } from 'vitest';
-import { cidBytes, contentId, parseCid } from '../src/cid.ts';
-import { runs } from './support.ts';
+import { cidBytes, contentId, parseCid } from '../src/content-id.ts';
+import { runs } from './runs.ts';
 
 const digest = Buffer.from(hash('sha256', 'hello world\n', 'buffer'));
 const canonical = 'bafkreifjjcie6lypi6ny7amxnfftagclbuxndqonfipmb64f2km2devei4';
