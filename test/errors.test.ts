@@ -86,7 +86,7 @@ test.each([
   ['[server]\nport = \n', /:2:\d+: /], ['[server]\naddress = "127.0.0.1', /:2:\d+: /], ['[server\nport = 1\n', /:1:\d+: /],
   ['[server]\nprot = 4545\n', /:2:1: unknown setting "prot" in \[server\]\. Did you mean "port"\?/], ['\n\n[sever]\nport = 1\n', /:3:1: unknown setting "sever"\. Did you mean "server"\?/],
   ['[server]\n\n  max_connections = 1\n', /:3:3: \[server\] max_connections: /], ['[server]\nmax_connections = "x"\n', /:2:1: \[server\] max_connections: /], ['[permissions]\ndefault_role = "No Role"\n', /:2:1: \[permissions\] default_role: a role is named/],
-  ['[permissions]\ndefault_role = "chef"\n', /default_role "chef" is not a role/], ['[server]\ntrusted_proxies = ["10.0.0.0/33"]\n', /:2:\d+: .*trusted_proxies/],
+  ['[permissions]\ndefault_role = "chef"\n', /:2:1: \[permissions\] default_role: "chef" is not a role/], ['[server]\ntrusted_proxies = ["10.0.0.0/33"]\n', /:2:\d+: .*trusted_proxies/],
 ])('a configuration of %j is refused with its place', async (text, expected) => {
   const file = `/tmp/weir-test-${randomBytes(6).toString('hex')}.toml`;
   await writeFile(file, text, { mode: 0o644 });

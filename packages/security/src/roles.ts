@@ -1,5 +1,6 @@
 /** Permissions, the built-in roles, and what a role may do: `roles.get(name)` answers with the permissions it holds now. */
 import { WeirError } from '@weir/contracts/errors';
+import { compileNames, type NameRules } from './globs.ts';
 
 /** Permissions of the pipeline API (seed 002), in its own words. */
 export const pipelinePermissions = [
@@ -24,16 +25,27 @@ export type Allowlist = (typeof allowlists)[number];
 export type Role = Readonly<{
   name: string;
   permissions: ReadonlySet<string>;
-  allowed: Readonly<Record<Allowlist, readonly string[]>>;
+  /** Which samples, node kinds, plugins and assets its permissions reach. */
+  allowed: Readonly<Record<Allowlist, NameRules>>;
 }>;
 
 const ownContent = ['read_content', 'write_content', 'delete_content', 'manage_policies', 'share_content', 'submit_jobs'] as const;
 const ownPipelines = ['create_sessions', 'destroy_sessions', 'modify_sessions', 'tune_nodes', 'list_sessions', 'list_nodes', 'upload_assets', 'delete_assets'] as const;
 const ownStreams = ['publish_streams', 'view_streams', 'manage_streams'] as const;
 
-const none: Role['allowed'] = { allowed_samples: [], allowed_nodes: [], allowed_plugins: [], allowed_assets: [] };
-const role = (name: string, held: readonly Permission[], allowed: Partial<Role['allowed']> = {}): Role =>
-  ({ name, permissions: new Set(held), allowed: { ...none, ...allowed } });
+type Patterns = Readonly<Partial<Record<Allowlist, readonly string[] | undefined>>>;
+const compileAllowed = (patterns: Patterns, base?: Role): Role['allowed'] => {
+  const compiled = (list: Allowlist): NameRules => {
+    const given = patterns[list];
+    return given === undefined && base !== undefined ? base.allowed[list] : compileNames(given ?? []);
+  };
+  return {
+    allowed_samples: compiled('allowed_samples'), allowed_nodes: compiled('allowed_nodes'),
+    allowed_plugins: compiled('allowed_plugins'), allowed_assets: compiled('allowed_assets'),
+  };
+};
+const role = (name: string, held: readonly Permission[], allowed: Patterns = {}): Role =>
+  ({ name, permissions: new Set(held), allowed: compileAllowed(allowed) });
 
 const all = ['*'];
 export const builtinRoles: ReadonlyMap<string, Role> = new Map([
@@ -53,12 +65,12 @@ export const builtinRoles: ReadonlyMap<string, Role> = new Map([
 ].map((entry) => [entry.name, entry]));
 
 /** What `[permissions.roles.NAME]` may say: booleans by permission, allowlists, and another role to start from. */
-export type RoleDefinition = Readonly<{ inherits?: string | undefined }> & Readonly<Partial<Record<Permission, boolean | undefined>>>
-  & Readonly<Partial<Record<Allowlist, readonly string[] | undefined>>>;
+export type RoleDefinition = Readonly<{ inherits?: string | undefined }> & Readonly<Partial<Record<Permission, boolean | undefined>>> & Patterns;
 
 /**
  * The built-in roles with the operator's own. A defined role holds exactly what it says, also when it redefines a built-in one:
- * what is omitted is refused, unless `inherits` names a role to start from. Throws `config.invalid` for an unknown or circular one.
+ * what is omitted is refused, unless `inherits` names a role to start from. Throws `config.invalid` for an unknown or circular one,
+ * for a bad pattern, and when nobody could manage principals; the fact `role` is the definition to look at.
  */
 export function defineRoles(definitions: Readonly<Record<string, RoleDefinition>>): ReadonlyMap<string, Role> {
   const roles = new Map(builtinRoles);
@@ -67,7 +79,8 @@ export function defineRoles(definitions: Readonly<Record<string, RoleDefinition>
     if (definition === undefined || path.includes(name)) {
       const builtin = builtinRoles.get(name);
       if (builtin === undefined || (path.includes(name) && path.at(-1) !== name)) {
-        throw new WeirError('config.invalid', `[permissions.roles.${path.at(-1) ?? name}] inherits "${name}", which is not a role or leads back to itself.`);
+        const at = path.at(-1) ?? name;
+        throw new WeirError('config.invalid', `[permissions.roles.${at}] inherits "${name}", which is not a role or leads back to itself.`, { facts: { role: at } });
       }
       return builtin;
     }
@@ -78,12 +91,11 @@ export function defineRoles(definitions: Readonly<Record<string, RoleDefinition>
       if (given === true) held.add(permission);
       if (given === false) held.delete(permission);
     }
-    const allowed = Object.fromEntries(allowlists.map((list) => [list, definition[list] ?? base?.allowed[list] ?? []]));
-    return { name, permissions: held, allowed: { ...none, ...allowed } };
+    return { name, permissions: held, allowed: compileAllowed(definition, base) };
   };
   for (const name of Object.keys(definitions)) roles.set(name, resolve(name, []));
   if (![...roles.values()].some((entry) => entry.permissions.has('manage_users'))) {
-    throw new WeirError('config.invalid', 'No role holds manage_users, so nobody could manage principals. Give it to one role under [permissions.roles].');
+    throw new WeirError('config.invalid', 'No role holds manage_users, so nobody could manage principals. A role holds only what is written: add inherits = "admin" under [permissions.roles.admin].', { facts: { role: 'admin' } });
   }
   return roles;
 }

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { builtinRoles, defineRoles, permissions } from '../src/roles.ts';
+import { allowlists, builtinRoles, defineRoles, permissions, pipelinePermissions, type Allowlist } from '../src/roles.ts';
 
 test('a redefined built-in role holds exactly what it says', () => {
   const roles = defineRoles({ viewer: { list_nodes: true } });
   expect([...roles.get('viewer')?.permissions ?? []]).toEqual(['list_nodes']);
-  expect(roles.get('viewer')?.allowed.allowed_nodes).toEqual([]);
+  expect(roles.get('viewer')?.allowed.allowed_nodes.patterns).toEqual([]);
 });
 
 test('inherits starts from another role; a false takes away', () => {
@@ -39,12 +39,40 @@ test('every permission is somebody’s and the worker’s only one is to run job
   expect(builtinRoles.get('none')?.permissions.size).toBe(0);
 });
 
-/** The blocks of the pipeline server's own documentation, cell by cell. */
-test('admin, viewer and operator hold the documented permissions of the pipeline API', () => {
-  const table: Record<string, Record<string, boolean>> = JSON.parse(readFileSync(new URL('pipeline-roles.json', import.meta.url), 'utf8')) as Record<string, Record<string, boolean>>;
-  for (const [name, cells] of Object.entries(table)) {
-    for (const [permission, expected] of Object.entries(cells)) {
-      expect([name, permission, builtinRoles.get(name)?.permissions.has(permission)]).toEqual([name, permission, expected]);
-    }
-  }
+type Cells = Record<string, Record<string, boolean>>;
+/** The blocks of the pipeline server's own documentation, cell by cell; `user` is its multi-tenant block. */
+const documented = JSON.parse(readFileSync(new URL('pipeline-roles.json', import.meta.url), 'utf8')) as Cells;
+const cells = Object.entries(documented).flatMap(([name, row]) => Object.entries(row).map(([permission, expected]) => [name, permission, expected] as const));
+
+test.each(cells)('the documented role %s: %s is %s', (name, permission, expected) => {
+  expect(builtinRoles.get(name)?.permissions.has(permission)).toBe(expected);
+});
+
+const anything = ['audio::opus::decoder', 'core::file_writer', 'plugin::native::x', 'oneshot/a.yml', 'samples/audio/system/a.opus'];
+const audioAndCore = (name: string): boolean => name.startsWith('audio::') || name.startsWith('core::');
+const tenants = (name: string): boolean => name.startsWith('audio::') || name === 'core::passthrough' || name === 'core::text_chunker';
+test.each<[string, Record<Allowlist, (name: string) => boolean>]>([
+  ['admin', { allowed_samples: () => true, allowed_nodes: () => true, allowed_plugins: () => true, allowed_assets: () => true }],
+  ['viewer', { allowed_samples: () => true, allowed_nodes: () => true, allowed_plugins: () => false, allowed_assets: () => true }],
+  ['operator', { allowed_samples: () => true, allowed_nodes: audioAndCore, allowed_plugins: () => false, allowed_assets: () => true }],
+  ['user', { allowed_samples: () => false, allowed_nodes: tenants, allowed_plugins: () => false, allowed_assets: () => false }],
+  ['none', { allowed_samples: () => false, allowed_nodes: () => false, allowed_plugins: () => false, allowed_assets: () => false }],
+])('the documented allowlists of %s', (name, expected) => {
+  for (const list of allowlists) for (const thing of [...anything, 'core::passthrough', 'core::text_chunker']) expect([list, thing, builtinRoles.get(name)?.allowed[list].allows(thing)]).toEqual([list, thing, expected[list](thing)]);
+});
+
+test.each(pipelinePermissions)('streamkit §2.11: %s is refused where a role of one’s own, or a built-in one that is redefined, leaves it out', (permission) => {
+  const others = Object.fromEntries(pipelinePermissions.filter((other) => other !== permission).map((other) => [other, true]));
+  const roles = defineRoles({ tenant: others, user: others, operator: { inherits: 'none', ...others }, admin: { manage_users: true, ...others } });
+  for (const name of ['tenant', 'user', 'operator', 'admin']) expect(pipelinePermissions.filter((other) => roles.get(name)?.permissions.has(other) !== true), name).toEqual([permission]);
+});
+
+test.each(allowlists)('streamkit §2.11: %s allows nothing where it is left out, what is inherited where it is, and what is written where it is', (list) => {
+  const roles = defineRoles({ bare: { list_nodes: true }, heir: { inherits: 'admin' }, own: { inherits: 'admin', [list]: ['audio::*'] }, closed: { inherits: 'admin', [list]: [] } });
+  const verdicts = ['bare', 'heir', 'own', 'closed'].map((name) => ['audio::x', 'video::x'].map((thing) => roles.get(name)?.allowed[list].allows(thing)));
+  expect(verdicts).toEqual([[false, false], [true, true], [true, false], [false, false]]);
+});
+
+test('a bad pattern of a role stops the start and is named', () => {
+  expect(() => defineRoles({ a: { allowed_nodes: ['core::*', 'audio::[x'] } })).toThrow(expect.objectContaining({ code: 'config.invalid', message: expect.stringContaining('"audio::[x"') }));
 });

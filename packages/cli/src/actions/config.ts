@@ -1,7 +1,9 @@
 /** `weir config …` */
+import { defineRoles } from '@weir/security/roles';
+import { checkBind } from '@weir/server/bind-gate';
 import { findConfigFile, loadConfig } from '@weir/server/config/load';
 import { configJsonSchema, defaultConfigText } from '@weir/server/config/print';
-import { print, printJson, type Context } from '../context.ts';
+import { note, print, printJson, type Context } from '../context.ts';
 
 export function printDefault(this: Context): void {
   print(this, defaultConfigText().trimEnd());
@@ -15,7 +17,8 @@ export type CheckFlags = Readonly<{ json?: boolean }>;
 
 export function check(this: Context, flags: CheckFlags, named?: string): void {
   const file = findConfigFile(named, this.environment);
-  loadConfig({ file, environment: this.environment });
+  const { config } = loadConfig({ file, environment: this.environment });
+  for (const { message, next_step: nextStep } of checkBind(config, defineRoles(config.permissions.roles))) note(this, `${message} ${nextStep}`);
   if (flags.json === true) return printJson(this, { file: file ?? null, valid: true });
   print(this, file === undefined ? 'There is no configuration file; the defaults and the environment are good.' : `${file} is good.`);
 }

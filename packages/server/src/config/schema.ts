@@ -1,11 +1,27 @@
 /** Every setting of `weir.toml`, with its default, its bounds and the sentence that documents it. */
+import { WeirError } from '@weir/contracts/errors';
 import { Cidr, RoleName } from '@weir/contracts/identity';
-import { allowlists, permissions } from '@weir/security/roles';
+import { compileNames, compilePaths } from '@weir/security/globs';
+import { compileHosts } from '@weir/security/hosts';
+import { compileOrigins } from '@weir/security/origins';
+import { allowlists, defineRoles, permissions } from '@weir/security/roles';
 import { z } from 'zod';
 
 const port = z.int().min(0).max(65_535);
 const seconds = (defaultValue: number, max = 31_536_000) => z.number().min(0).max(max).default(defaultValue);
 const names = z.array(z.string().min(1).max(253)).max(100).default([]);
+const patterns = z.array(z.string().max(1_024)).max(500);
+
+/** Refuses at its own place what the room that uses a setting would refuse later, in the same words. */
+const usable = <T>(use: (value: T) => unknown, place: (error: WeirError) => string[] = () => []) => (value: T, context: z.RefinementCtx): void => {
+  try {
+    use(value);
+  } catch (error) {
+    if (!(error instanceof WeirError)) throw error;
+    context.addIssue({ code: 'custom', message: error.message, path: place(error) });
+  }
+};
+
 const limitNames = ['default', 'signaling', 'streaming', 'upload', 'auth_failures', 'jobs'] as const;
 const RateLimit = z.strictObject({
   limit: z.int().min(1).max(10_000_000).meta({ description: 'How many in one period' }),
@@ -15,7 +31,7 @@ const RateLimit = z.strictObject({
 const RoleSection = z.strictObject({
   inherits: RoleName.optional().meta({ description: 'A role to start from; without it everything not said here is refused' }),
   ...Object.fromEntries(permissions.map((name) => [name, z.boolean().optional()])) as Record<(typeof permissions)[number], z.ZodOptional<z.ZodBoolean>>,
-  ...Object.fromEntries(allowlists.map((name) => [name, z.array(z.string().max(256)).max(500).optional()])) as Record<(typeof allowlists)[number], z.ZodOptional<z.ZodArray<z.ZodString>>>,
+  ...Object.fromEntries(allowlists.map((name) => [name, patterns.superRefine(usable(compileNames)).optional()])) as Record<(typeof allowlists)[number], z.ZodOptional<z.ZodArray<z.ZodString>>>,
 });
 
 export const Config = z.strictObject({
@@ -27,10 +43,10 @@ export const Config = z.strictObject({
     key_path: z.string().max(4_096).optional().meta({ description: 'PEM private key, readable by the server alone (chmod 600)' }),
     behind_proxy: z.boolean().default(false).meta({ description: 'A reverse proxy ends TLS in front of this server; name it in trusted_proxies' }),
     trusted_proxies: z.array(Cidr).max(100).default(['127.0.0.1', '::1']).meta({ description: 'Peers whose X-Forwarded-For is believed, read from the right' }),
-    allowed_hosts: names.meta({ description: 'Host names this server answers to, beside loopback names and its own address (against DNS rebinding)' }),
+    allowed_hosts: names.superRefine(usable(compileHosts)).meta({ description: 'Host names this server answers to, beside loopback names and its own address (against DNS rebinding)' }),
     public_url: z.url({ protocol: /^https?$/ }).optional().meta({ description: 'The address that links are made with, such as https://media.example.org' }),
     cors: z.strictObject({
-      allowed_origins: names.meta({ description: 'Other web origins that may call the API, such as https://app.example.org' }),
+      allowed_origins: names.superRefine(usable(compileOrigins)).meta({ description: 'Other web origins that may call the API, such as https://app.example.org' }),
     }).prefault({}),
     max_connections: z.int().min(10).max(1_000_000).default(10_000).meta({ description: 'Open connections at once' }),
   }).prefault({}),
@@ -48,7 +64,13 @@ export const Config = z.strictObject({
     allow_insecure_no_auth: z.boolean().default(false).meta({ description: 'Accept a non-loopback bind without TLS, or with a default role that may change things' }),
     max_concurrent_sessions: z.int().min(0).max(100_000).default(10).meta({ description: 'Running pipelines at once' }),
     max_concurrent_oneshots: z.int().min(0).max(100_000).default(5).meta({ description: 'One-shot pipelines at once' }),
-    roles: z.record(RoleName, RoleSection).default({}).meta({ description: 'Roles of your own' }),
+    roles: z.record(RoleName, RoleSection).default({}).meta({ description: 'Roles of your own: deny-by-default, also under the name of a built-in one; inherits = "…" starts from another' }),
+  }).superRefine(usable(({ roles, default_role: defaultRole }) => {
+    if (!defineRoles(roles).has(defaultRole)) throw new WeirError('config.invalid', `"${defaultRole}" is not a role.`);
+  }, ({ facts }) => (typeof facts['role'] === 'string' ? ['roles', facts['role']] : ['default_role']))).prefault({}),
+  security: z.strictObject({
+    allowed_file_paths: patterns.superRefine(usable(compilePaths)).default([]).meta({ description: 'Files that pipelines may read: * within a folder, ** also below, such as samples/** or /data/audio/*.wav' }),
+    allowed_write_paths: patterns.superRefine(usable(compilePaths)).default([]).meta({ description: 'Files that pipelines may write, in the same form' }),
   }).prefault({}),
   streaming_security: z.strictObject({
     token_expiry_seconds: z.int().min(60).max(31_536_000).default(3_600).meta({ description: 'How long a token lasts when nothing else is asked' }),
