@@ -13,7 +13,9 @@ export interface Data extends Pick<Writer, 'write' | 'writeReadCommitted'>, Asyn
   readonly engine: Engine;
   /** Sees what was committed; refuses to change anything. SQLite answers without letting the event loop turn: a long loop of reads must. */
   readonly read: Database;
-  /** For migrations and measurements; changes of the product go through `write`. */
+  /** The same for what must be known soon or not at all: what moved. Fails within two seconds when the database does not answer. */
+  readonly watch: Database;
+  /** For migrations, measurements, and single statements about what may be lost in a crash; other changes go through `write`. */
   readonly connections: Connections;
   /** Finishes the accepted changes and closes. May be called again. */
   close(): Promise<void>;
@@ -44,6 +46,6 @@ function overConnections(connections: Connections): Data {
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => closing ??= drain().then(() => connections.close());
   return {
-    engine: connections.engine, read: connections.reader, connections, write, writeReadCommitted, close, [Symbol.asyncDispose]: close,
+    engine: connections.engine, read: connections.reader, watch: connections.watcher, connections, write, writeReadCommitted, close, [Symbol.asyncDispose]: close,
   };
 }

@@ -16,6 +16,8 @@ const postgresRetryable: readonly string[] = ['40001', '40P01'];
 const postgresFull = '53100';
 /** Classes: connection lost, out of resources, stopped by the operator or a timeout, system error. */
 const postgresFailures: readonly string[] = ['08', '53', '57', '58'];
+/** What the driver says without a code when a connection broke or none came about. */
+const driverFailures = /^(Connection terminated|timeout exceeded when trying to connect|The database is silent)/;
 const connectionFailures: readonly string[] = ['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'EAI_AGAIN'];
 
 /** A unique constraint or primary key refused the row, on either engine, also when the error was wrapped. */
@@ -54,13 +56,15 @@ function translateSqlite(code: number, cause: unknown): unknown {
 
 function translatePostgres(cause: unknown): unknown {
   const code = textCode(cause);
-  if (code === undefined) return cause;
+  if (code === undefined) return cause instanceof Error && driverFailures.test(cause.message) ? unanswered(cause) : cause;
   if (code === postgresFull) return new WeirError('storage.full', 'The disk of the database is full; nothing was stored.', { cause });
   if (isSqlState(code) ? postgresFailures.includes(code.slice(0, 2)) : connectionFailures.includes(code)) {
-    return new WeirError('storage.failed', 'The database does not answer as it should; see the server log.', { cause });
+    return unanswered(cause);
   }
   return cause;
 }
+
+const unanswered = (cause: unknown): WeirError => new WeirError('storage.failed', 'The database does not answer as it should; see the server log.', { cause });
 
 const isSqlState = (code: string): boolean => /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code);
 

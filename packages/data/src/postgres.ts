@@ -1,5 +1,5 @@
 /** Opens the PostgreSQL database that several nodes share. */
-import { isIP } from 'node:net';
+import { isIP, Socket } from 'node:net';
 import pg from 'pg';
 import { CompiledQuery, Kysely, PostgresDialect } from 'kysely';
 import { WeirError } from '@weir/contracts/errors';
@@ -13,7 +13,11 @@ const STATEMENT_TIMEOUT_MS = 30_000;
 const LOCK_TIMEOUT_MS = 10_000;
 /** Ends a transaction whose function waits for something other than the database. */
 const IDLE_TRANSACTION_TIMEOUT_MS = 10_000;
-const IDLE_CONNECTION_MS = 60_000;
+const IDLE_CONNECTION_MS = 30_000;
+/** A connection on which nothing has moved for longer than any statement may take is dead: a server that vanished sends no error. */
+const SILENCE_MS = STATEMENT_TIMEOUT_MS + CONNECT_TIMEOUT_MS;
+/** The watcher asks four times a second, so that its connection is never silent for this long while anybody answers. */
+const WATCHER_SILENCE_MS = 1_000;
 
 /** Type numbers of `pg_type.dat`. */
 const types = { bytea: 17, int8: 20, numeric: 1700 } as const;
@@ -26,28 +30,36 @@ const allowedParameters: readonly string[] = ['host', 'sslmode', 'sslrootcert', 
  */
 export function openPostgres(url: string): PostgresConnections {
   checkAddress(url);
-  const writer = kyselyOver(url, 'off');
-  const reader = kyselyOver(url, 'on');
+  const writer = kyselyOver(url, { readOnly: 'off' });
+  const reader = kyselyOver(url, { readOnly: 'on' });
+  const watcher = kyselyOver(url, { readOnly: 'on', max: 1, connectionTimeoutMillis: WATCHER_SILENCE_MS, silenceMs: WATCHER_SILENCE_MS });
   return {
     engine: 'postgres',
     writer,
     reader,
+    watcher,
     async close() {
-      await Promise.all([writer.destroy(), reader.destroy()]);
+      await Promise.all([writer.destroy(), reader.destroy(), watcher.destroy()]);
     },
   };
 }
 
-function kyselyOver(url: string, readOnly: 'on' | 'off'): Kysely<Schema> {
+type PoolOptions = Readonly<{ readOnly: 'on' | 'off'; max?: number; connectionTimeoutMillis?: number; silenceMs?: number }>;
+
+function kyselyOver(
+  url: string, { readOnly, max = CONNECTIONS_PER_POOL, connectionTimeoutMillis = CONNECT_TIMEOUT_MS, silenceMs = SILENCE_MS }: PoolOptions,
+): Kysely<Schema> {
   const pool = new pg.Pool({
     connectionString: url,
     application_name: 'weir',
-    max: CONNECTIONS_PER_POOL,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    max,
+    connectionTimeoutMillis,
     idleTimeoutMillis: IDLE_CONNECTION_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
-    // A server that vanished sends no error; this ends the wait on our side.
-    query_timeout: STATEMENT_TIMEOUT_MS + CONNECT_TIMEOUT_MS,
+    stream: () => {
+      const socket = new Socket();
+      return socket.setTimeout(silenceMs, () => socket.destroy(new Error('The database is silent.')));
+    },
     lock_timeout: LOCK_TIMEOUT_MS,
     idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
     keepAlive: true,

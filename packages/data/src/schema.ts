@@ -12,6 +12,11 @@ export interface Schema {
   /** The last time the rights of a subject moved: `principal:alice`, `role:user`, `holding:…`, `grant:…`, `session:…`, `token:…`. */
   epoch: { subject: string; sequence: number };
 
+  /** Signatures that were accepted, until they are too old for anyone; `began`: from when on none is missing. Empty after a crash, and on SQLite. */
+  replay_key: { key: string; valid_until: number };
+  /** When the allowance of a key is whole again, in microseconds since 1970 by the database's clock. Empty after a crash, and on SQLite. */
+  rate_limit: { name: string; key: string; full_at: number };
+
   principal: {
     id: string; kind: string; role: string; permissions: string; networks: string; disabled: number;
     /** Tokens issued before this instant are refused: "end everything". */

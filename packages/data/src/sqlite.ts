@@ -37,6 +37,7 @@ export async function openSqlite(path: string): Promise<SqliteConnections> {
     engine: 'sqlite',
     writer,
     reader,
+    watcher: reader,
     inTransaction: () => writing.isTransaction,
     async close() {
       await Promise.all([writer.destroy(), reader.destroy()]);

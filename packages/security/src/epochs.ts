@@ -15,16 +15,19 @@ const staleAfterMs = 1_000;
 const pollEveryMs = 250;
 /** After this long without a reading, what is running ends. */
 const endAfterMs = 5_000;
+/** Who asks for a right waits no longer than this for a reading. */
+const waitAtMostMs = 2_000;
 
 export class Epochs {
   readonly #store: EpochStore;
   readonly #clock: Clock;
   readonly #listeners = new Set<(subjects: readonly string[]) => void>();
+  readonly #lostListeners = new Set<() => void>();
   #sequence = 0;
   #readAtMs = -Infinity;
   #reading: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #ended = false;
+  #isLost = false;
 
   /** `clock` in milliseconds from anywhere: the monotonic one, which no one can set. */
   constructor(store: EpochStore, clock: Clock = () => performance.now()) {
@@ -32,20 +35,26 @@ export class Epochs {
     this.#clock = clock;
   }
 
-  /** Reads the present state and begins to poll. `onLost` is called once the store has been unreadable for five seconds. */
-  async start(onLost: (error: unknown) => void): Promise<void> {
+  /** Reads the present state and begins to poll. `onError` hears of readings that failed. */
+  async start(onError: (error: unknown) => void): Promise<void> {
     await this.refresh();
     this.#timer = setInterval(() => {
-      this.refresh().then(
-        () => { this.#ended = false; },
-        (error: unknown) => {
-          if (this.#ended || this.#clock() - this.#readAtMs < endAfterMs) return;
-          this.#ended = true;
-          onLost(error);
-        },
-      );
+      // By the clock and not by the reading's failure: one that never answers is as bad as one that fails.
+      if (!this.#isLost && this.#clock() - this.#readAtMs >= endAfterMs) this.#lose();
+      this.refresh().catch(onError);
     }, pollEveryMs);
     this.#timer.unref();
+  }
+
+  #lose(): void {
+    this.#isLost = true;
+    for (const listener of this.#lostListeners) listener();
+  }
+
+  /** Calls back once nothing could be read for five seconds: what is running has to end. */
+  onLost(listener: () => void): () => void {
+    this.#lostListeners.add(listener);
+    return () => this.#lostListeners.delete(listener);
   }
 
   /** Calls back with the subjects that moved, soon after they did. */
@@ -66,10 +75,14 @@ export class Epochs {
   /** Makes what this node knows fresh, or throws: nothing protected is admitted on old knowledge. */
   async ensureFresh(): Promise<void> {
     if (this.fresh) return;
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => late.reject(new Error('The store of rights does not answer.')), waitAtMostMs);
     try {
-      await this.refresh();
+      await Promise.race([this.refresh(), late.promise]);
     } catch (cause) {
       throw new WeirError('storage.failed', 'The store of rights can not be read, so nothing is admitted; see the server log.', { cause });
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -91,6 +104,7 @@ export class Epochs {
       moved.push(...page.subjects);
     }
     this.#readAtMs = startedMs;
+    this.#isLost = false;
     if (moved.length > 0) for (const listener of this.#listeners) listener(moved);
   }
 

@@ -46,6 +46,8 @@ export type AccessRequest = Readonly<{
   grant?: GrantRecord | undefined;
   /** Groups the requests of one player: they count as one opening. */
   client?: string | undefined;
+  /** The epoch that this node had read before it checked the evidence; the present one when left out. */
+  since?: number | undefined;
 }>;
 
 export type Admission<H extends Holding> = Readonly<{
@@ -59,9 +61,11 @@ export type Admission<H extends Holding> = Readonly<{
   holding: H | undefined;
   /** Whose rights move this decision when they move. */
   subjects: readonly string[];
-  /** The epoch that this node had read when it decided. */
+  /** The epoch that this node had read before it read anything else for this decision: whoever lets something run asks again if it moved. */
   sequence: number;
 }>;
+
+type Dated = AccessRequest & Readonly<{ since: number }>;
 
 type Parts<H extends Holding> = Readonly<{
   identities: Identities; epochs: Epochs; objects: ObjectStore<H>; clock?: Clock;
@@ -91,11 +95,13 @@ export class Gatekeeper<H extends Holding = Holding> {
 
   /** Admits or throws. Permissions are answered at once; objects and content need the store. */
   admit(request: AccessRequest): Maybe<Admission<H>> {
-    if (!this.epochs.fresh) return this.epochs.ensureFresh().then(() => this.#admit(request));
-    return this.#admit(request);
+    // Taken before the rows are read: one that is read while its epoch moves may be the old one.
+    const dated = { ...request, since: request.since ?? this.epochs.sequence };
+    if (!this.epochs.fresh) return this.epochs.ensureFresh().then(() => this.#admit(dated));
+    return this.#admit(dated);
   }
 
-  #admit(request: AccessRequest): Maybe<Admission<H>> {
+  #admit(request: Dated): Maybe<Admission<H>> {
     const { resource } = request;
     const action: Action = actions[request.action];
     if (resource.kind === 'content' || resource.kind === 'library') return this.#admitContent(request, action, resource);
@@ -134,7 +140,7 @@ export class Gatekeeper<H extends Holding = Holding> {
     return action.all !== undefined && identity.effective.has(action.all);
   }
 
-  async #admitObject(request: AccessRequest, action: Action, type: ObjectType, id: string): Promise<Admission<H>> {
+  async #admitObject(request: Dated, action: Action, type: ObjectType, id: string): Promise<Admission<H>> {
     const { identity } = request;
     const mayOwn = action.permissions.length === 0 || action.permissions.some((permission) => identity.effective.has(permission));
     const owner = await this.#objects.ownerOf(type, id);
@@ -145,7 +151,7 @@ export class Gatekeeper<H extends Holding = Holding> {
     throw this.refuse(request, 'object.absent', owner === undefined ? 'absent' : 'owner');
   }
 
-  async #admitPart(request: AccessRequest, { job, part }: { job: string; part: string }): Promise<Admission<H>> {
+  async #admitPart(request: Dated, { job, part }: { job: string; part: string }): Promise<Admission<H>> {
     const claims = request.identity.job;
     if (claims === undefined || claims.job !== job || claims.object !== part) throw this.refuse(request, 'object.absent', 'no token for this part');
     if (!await this.#objects.isLeasedTo(job, claims.sub)) throw this.refuse(request, 'job.lease_lost', 'lease');
@@ -153,7 +159,7 @@ export class Gatekeeper<H extends Holding = Holding> {
   }
 
   async #admitContent(
-    request: AccessRequest, action: Action, resource: Extract<Resource, { kind: 'content' | 'library' }>,
+    request: Dated, action: Action, resource: Extract<Resource, { kind: 'content' | 'library' }>,
   ): Promise<Admission<H>> {
     if (resource.kind === 'content' && resource.owner !== undefined) return this.#admitAny(request, resource.digest, resource.owner);
     const { identity } = request;
@@ -182,7 +188,7 @@ export class Gatekeeper<H extends Holding = Holding> {
   }
 
   /** One named owner's holding, for who holds `read_any_content`. Each use is an audit event of its own. */
-  async #admitAny(request: AccessRequest, digest: string, owner: string): Promise<Admission<H>> {
+  async #admitAny(request: Dated, digest: string, owner: string): Promise<Admission<H>> {
     const holdings = await this.#objects.holdingsOf(digest);
     const holding = holdings.find((candidate) => candidate.owner === owner);
     if (owner === request.identity.principal && holding !== undefined) {
@@ -230,10 +236,10 @@ export class Gatekeeper<H extends Holding = Holding> {
     }
   }
 
-  #admission(request: AccessRequest, reason: string, holding?: H): Admission<H> {
+  #admission(request: Dated, reason: string, holding?: H): Admission<H> {
     const { identity, action, address, grant, client = '' } = request;
     return {
-      identity, action, address, reason, grant, client, holding, sequence: this.epochs.sequence,
+      identity, action, address, reason, grant, client, holding, sequence: request.since,
       subjects: holding === undefined ? [] : subjectsOf(identity, grant, holding),
     };
   }

@@ -1,5 +1,6 @@
 /** Rate limits: GCRA per key, in a bounded table. */
 import { WeirError } from '@weir/contracts/errors';
+import type { Maybe } from './identity.ts';
 
 /** `limit` at once, then one more every `periodSeconds / limit`. */
 export type RateLimit = Readonly<{ limit: number; periodSeconds: number }>;
@@ -17,6 +18,12 @@ export const defaultRateLimits = {
   auth_failures: { limit: 10, periodSeconds: 60 },
 } as const satisfies Record<string, RateLimit>;
 export type RateLimitName = keyof typeof defaultRateLimits;
+
+/** Named limits over any number of keys. `nowMs` is from a clock that no one can set. */
+export interface Limits<Name extends string = RateLimitName> {
+  /** Counts one use if the limit still allows it. */
+  take(name: Name, key: string, nowMs: number): Maybe<RateVerdict>;
+}
 
 /** Today's milliseconds are exact to 0.0003 as floating-point numbers; a sum of steps must not lose the last of a burst to that. */
 const roundingMs = 0.002;
@@ -37,7 +44,8 @@ export function stepGcra(limit: RateLimit, fullAtMs: number | undefined, nowMs: 
   return { fullAtMs: allowed ? next : current, verdict: verdictOf(limit, allowed, allowed ? next : current, nowMs) };
 }
 
-function verdictOf({ limit, periodSeconds }: RateLimit, allowed: boolean, fullAtMs: number, nowMs: number): RateVerdict {
+/** What is told of a key whose allowance is whole again at `fullAtMs`, by the clock that `nowMs` is from. */
+export function verdictOf({ limit, periodSeconds }: RateLimit, allowed: boolean, fullAtMs: number, nowMs: number): RateVerdict {
   const periodMs = periodSeconds * 1_000;
   const stepMs = periodMs / limit;
   const owedMs = Math.max(0, fullAtMs - nowMs);
@@ -56,7 +64,7 @@ const crowd = '\0crowd';
 const sweptPerInsertion = 2;
 
 /** Named limits over any number of keys, in memory. Keys are principals or `limitKey` addresses; a key is forgotten only when idle. */
-export class RateLimits<Name extends string = RateLimitName> {
+export class RateLimits<Name extends string = RateLimitName> implements Limits<Name> {
   readonly #limits: Readonly<Record<Name, RateLimit>>;
   readonly #maxKeys: number;
   /** By name; in each, the least recently counted key first. */

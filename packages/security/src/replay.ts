@@ -2,14 +2,16 @@
 import { hash } from 'node:crypto';
 import type { Clock } from '@weir/contracts/clock';
 import { WeirError } from '@weir/contracts/errors';
+import type { Maybe } from './identity.ts';
 import { lengthPrefixed } from './length-prefixed.ts';
 
-/** Where accepted signatures are remembered. Insertion is atomic: of equal keys exactly one is ever `fresh`. */
+/** Where accepted signatures are remembered: in the memory of one node, or where all nodes of a cluster look. */
 export interface ReplayStore {
-  /** Whether a signature dated then can be judged here: no earlier memory, now lost, can have accepted it. */
-  covers(signedAtMs: number): boolean;
-  /** Remembers `key` until `validUntilMs`, when its signature is too old for anyone. One that is too old already counts as repeated. */
-  insert(key: string, validUntilMs: number): 'fresh' | 'repeated';
+  /**
+   * True for exactly one of equal keys, however many ask at once, wherever. `validUntilMs` is when the signature is too old for anyone, and
+   * `signedAtMs` its date: false also when an earlier memory, now lost, can have accepted it, and when it is too old already.
+   */
+  accepts(key: string, signedAtMs: number, validUntilMs: number): Maybe<boolean>;
 }
 
 /** A signature's name: who, which MAC, for which raw target (the query included, which the MAC may not cover). */
@@ -20,11 +22,11 @@ export function replayKey(principal: string, mac: Uint8Array, target: string): s
 const bucketMs = 5_000;
 
 /**
- * A replay store in memory. `beganMs` is the earliest date of signatures that no earlier process can have accepted: for a
+ * What one process remembers. `beganMs` is the earliest date of signatures that no earlier process can have accepted: for a
  * first start 0, else when the last process ended plus the greatest skew that it allowed; by default now. When `maxKeys`
  * are remembered a further one is refused with `rate.exceeded`: nothing that could still be replayed is ever forgotten.
  */
-export class ReplayMemory implements ReplayStore {
+export class ReplayMemory {
   readonly #clock: Clock;
   readonly #beganMs: number;
   readonly #maxKeys: number;
@@ -42,10 +44,12 @@ export class ReplayMemory implements ReplayStore {
 
   get size(): number { return this.#keys.size; }
 
+  /** Whether a signature dated then can be judged here: no earlier memory, now lost, can have accepted it. */
   covers(signedAtMs: number): boolean {
     return signedAtMs >= this.#beganMs;
   }
 
+  /** Remembers `key` until `validUntilMs`. One that is too old already counts as repeated. */
   insert(key: string, validUntilMs: number): 'fresh' | 'repeated' {
     this.#forgetExpired();
     const bucket = bucketOf(validUntilMs);

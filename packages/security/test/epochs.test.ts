@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Directory } from '../src/directory.ts';
 import { Epochs, type EpochStore } from '../src/epochs.ts';
 
@@ -81,4 +81,59 @@ test('absent rows are remembered, and the cache never exceeds its limit', async 
   expect(loads).toBe(4);
   await directory.find('a');
   expect(loads).toBe(5);
+});
+
+/** A store that can stop answering, as behind a cable that was pulled. */
+class SilentStore extends MovableStore {
+  silent = false;
+  override async since(sequence: number): Promise<{ sequence: number; subjects: string[] }> {
+    if (this.silent) await new Promise(() => undefined);
+    return super.since(sequence);
+  }
+}
+
+test('a store that never answers ends what runs after five seconds, once, and holds up nobody who asks', async () => {
+  vi.useFakeTimers();
+  try {
+    const store = new SilentStore();
+    const epochs = new Epochs(store, () => Date.now());
+    let lost = 0;
+    epochs.onLost(() => { lost += 1; });
+    await epochs.start(() => undefined);
+    store.silent = true;
+    await vi.advanceTimersByTimeAsync(1_300);
+    expect(epochs.fresh).toBe(false);
+    const asked = epochs.ensureFresh().catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(await asked).toMatchObject({ code: 'storage.failed' });
+    await vi.advanceTimersByTimeAsync(1_500);
+    expect(lost).toBe(0);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(lost).toBe(1);
+    epochs.stop();
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('a node that lost the store and found it again can lose it again', async () => {
+  vi.useFakeTimers();
+  try {
+    const store = new MovableStore();
+    const epochs = new Epochs(store, () => Date.now());
+    let lost = 0;
+    epochs.onLost(() => { lost += 1; });
+    await epochs.start(() => undefined);
+    for (const wanted of [1, 2]) {
+      store.broken = true;
+      await vi.advanceTimersByTimeAsync(7_000);
+      expect(lost).toBe(wanted);
+      store.broken = false;
+      await vi.advanceTimersByTimeAsync(500);
+      expect(epochs.fresh).toBe(true);
+    }
+    epochs.stop();
+  } finally {
+    vi.useRealTimers();
+  }
 });

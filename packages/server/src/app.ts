@@ -10,7 +10,7 @@ import type { HostRules } from '@weir/security/hosts';
 import type { KeyRing } from '@weir/security/key-ring';
 import type { OriginRules } from '@weir/security/origins';
 import type { ProxyTrust } from '@weir/security/client-address';
-import type { RateLimits } from '@weir/security/rate-limits';
+import type { Limits } from '@weir/security/rate-limits';
 import type { ReplayStore } from '@weir/security/replay';
 import type { Role } from '@weir/security/roles';
 import type { Logger } from 'pino';
@@ -38,7 +38,7 @@ export type App = Readonly<{
   coordinator: Coordinator | undefined;
   fleetProblem: string | undefined;
   audit: AuditTrail;
-  limits: RateLimits;
+  limits: Limits;
   replay: ReplayStore;
   hosts: HostRules;
   ownOrigins: OriginRules;

@@ -88,22 +88,23 @@ export async function identify(
   return { identity, grant };
 }
 const none: ReadonlySet<string> = new Set();
+const repeated = 'repeated, or signed before what was accepted is remembered';
 
 async function bySignature(identities: Identities, replay: ReplayStore, claim: SignatureClaim, signed: Signed, address: string): Promise<Identity> {
   const { identity, mac, validUntilMs } = await identities.bySignature({ ...claim, ...signed }, address);
   // Programs may ask the same thing twice within a second, and get the same signature; a change happens once.
   if (signed.method === 'GET' || signed.method === 'HEAD') return identity;
-  if (!replay.covers(Number(claim.timestamp) * 1_000)) throw new EvidenceRefused('signed before this server began to remember', claim.principal);
   // The path and not the target: this signature does not cover the query, so with another query it would pass for another request.
-  if (replay.insert(replayKey(claim.principal, mac, signed.path), validUntilMs) === 'repeated') throw new EvidenceRefused('repeated request', claim.principal);
+  const accepted = replay.accepts(replayKey(claim.principal, mac, signed.path), Number(claim.timestamp) * 1_000, validUntilMs);
+  if (!(accepted instanceof Promise ? await accepted : accepted)) throw new EvidenceRefused(repeated, claim.principal);
   return identity;
 }
 
 /** A message signature has a nonce, so each is good once, for reading too. */
 async function byMessage(identities: Identities, replay: ReplayStore, read: ReadSignature, signed: Signed, address: string): Promise<Identity> {
   const { identity, mac, validUntilMs } = await identities.byMessage(read, address);
-  if (!replay.covers(read.createdSeconds * 1_000)) throw new EvidenceRefused('signed before this server began to remember', read.keyId);
-  if (replay.insert(replayKey(read.keyId, mac, signed.target), validUntilMs) === 'repeated') throw new EvidenceRefused('repeated request', read.keyId);
+  const accepted = replay.accepts(replayKey(read.keyId, mac, signed.target), read.createdSeconds * 1_000, validUntilMs);
+  if (!(accepted instanceof Promise ? await accepted : accepted)) throw new EvidenceRefused(repeated, read.keyId);
   return identity;
 }
 

@@ -23,6 +23,7 @@ export function lastingRight(app: App, request: AccessRequest, admission: Admiss
   };
   const subjects = new Set([`principal:${identity.principal ?? ''}`, `token:${identity.tokenId ?? ''}`, `session:${identity.sessionId ?? ''}`]);
   const stopListening = gatekeeper.epochs.onMove((moved) => { if (moved.some((subject) => subjects.has(subject))) void askAgain(); });
+  const stopWaiting = gatekeeper.epochs.onLost(() => ended.abort(new WeirError('storage.failed')));
   // A right that moved while this was decided has told the others already: ask once more.
   if (gatekeeper.epochs.sequence !== admission.sequence) void askAgain();
   const timer = identity.expiresAtMs === Infinity ? undefined
@@ -33,6 +34,7 @@ export function lastingRight(app: App, request: AccessRequest, admission: Admiss
     [Symbol.dispose]() {
       clearInterval(timer);
       stopListening();
+      stopWaiting();
     },
   };
 }

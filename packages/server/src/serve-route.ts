@@ -34,19 +34,21 @@ export async function serveRoute(app: App, { declaration, handle }: AnyRoute, re
 
   // A signature covers the body, so a signed body is read before anything is known, but never more than a MiB of it.
   const signedBody = evidence.signature === undefined || !hasBody(incoming) ? undefined : await readBody(incoming, maxBodyBytes);
+  const since = app.gatekeeper.epochs.sequence;
   const identified = await identifyOrCount(app, evidence, incoming, signedBody, facts);
   const { identity, grant } = identified;
 
   const parameters: unknown = declaration.parameters === undefined ? {} : parse(declaration.parameters, request.params, 'address');
   if (declaration.action !== 'health.read' && !isContinuation(app, declaration, identified, address, parameters)) {
-    const verdict = app.limits.take(declaration.limit ?? 'default', identity.principal ?? limitKey(address), performance.now());
+    const taken = app.limits.take(declaration.limit ?? 'default', identity.principal ?? limitKey(address), performance.now());
+    const verdict = taken instanceof Promise ? await taken : taken;
     reply.headers(rateLimitHeaders(verdict));
     if (!verdict.allowed) throw tooMany(app, identity, facts, verdict);
   }
   const parsedQuery: unknown = declaration.query === undefined ? {} : parse(declaration.query, Object.fromEntries(query), 'query');
   const resource: Resource = declaration.resource?.(parameters, parsedQuery) ?? { kind: 'none' };
   const client = clientOf(identity, incoming, requestId);
-  const access: AccessRequest = { identity, grant, action: declaration.action, resource, address, requestId, client };
+  const access: AccessRequest = { identity, grant, action: declaration.action, resource, address, requestId, client, since };
   const admission = await app.gatekeeper.admit(access);
 
   const sent = signedBody === undefined ? incoming : Readable.from([signedBody]);
@@ -140,7 +142,7 @@ export async function identifyOrCount(
   } catch (error) {
     if (!(error instanceof EvidenceRefused)) throw error;
     app.gatekeeper.refuseEvidence(error, facts);
-    const verdict = app.limits.take('auth_failures', limitKey(facts.address), performance.now());
+    const verdict = await app.limits.take('auth_failures', limitKey(facts.address), performance.now());
     if (!verdict.allowed) throw new RateExceeded(verdict);
     throw new WeirError('identity.required');
   }

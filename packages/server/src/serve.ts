@@ -7,7 +7,10 @@ import { systemClock, type Clock } from '@weir/contracts/clock';
 import { WeirError } from '@weir/contracts/errors';
 import { openDataDirectory } from '@weir/data/data-directory';
 import { epochsSince } from '@weir/data/epochs';
+import type { Data } from '@weir/data/data';
 import { forgetExpired } from '@weir/data/security-stores/expired';
+import { openSharedLimits, sweepRateLimits } from '@weir/data/security-stores/shared-limits';
+import { openSharedReplay, sweepReplayKeys } from '@weir/data/security-stores/shared-replay';
 import { Viewers } from '@weir/delivery/viewers';
 import { Epochs } from '@weir/security/epochs';
 import { Gatekeeper } from '@weir/security/gatekeeper';
@@ -15,8 +18,9 @@ import { compileHosts } from '@weir/security/hosts';
 import { Identities } from '@weir/security/identity';
 import { compileNetworks } from '@weir/security/networks';
 import { compileOrigins, type OriginRules } from '@weir/security/origins';
-import { defaultRateLimits, RateLimits } from '@weir/security/rate-limits';
+import { defaultRateLimits, RateLimits, type RateLimit, type RateLimitName } from '@weir/security/rate-limits';
 import { Redactor } from '@weir/security/redaction';
+import type { Logger } from 'pino';
 import type { App, Warning } from './app.ts';
 import { AuditTrail } from './audit-trail.ts';
 import { checkBind } from './bind-gate.ts';
@@ -59,6 +63,7 @@ export type RunningServer = AsyncDisposable & Readonly<{
 
 const webFolder = fileURLToPath(new URL('../../web/dist', import.meta.url));
 const garbageEveryMs = 600_000;
+const sharedSweepEveryMs = 60_000;
 
 /** Errors: `config.invalid`, `data.locked`, `data.newer`, `keys.lost`, `keys.wrong`, `server.port_used`, `file.permissions`. */
 export async function serve({ config, dataFlag, environment, builtInWorker }: ServeOptions): Promise<RunningServer> {
@@ -75,7 +80,7 @@ export async function serve({ config, dataFlag, environment, builtInWorker }: Se
 
   const stopping = new AbortController();
   starting.defer(() => stopping.abort(new WeirError('server.stopping')));
-  const epochs = new Epochs({ since: (sequence) => epochsSince(instance.data.read, sequence) });
+  const epochs = new Epochs({ since: (sequence) => epochsSince(instance.data.watch, sequence) });
   const audit = starting.use(new AuditTrail(instance.data, instance.auditSigner, clock.now, log));
   const gatekeeper = gatekeeperOf(instance, clock.now, epochs, audit, () => viewers);
   const viewers: Viewers<StoredHolding> = new Viewers(gatekeeper);
@@ -86,7 +91,7 @@ export async function serve({ config, dataFlag, environment, builtInWorker }: Se
   const app: App = {
     version, config, clock: clock.now, log, data: instance.data, dataPath: directory.path, instanceId: instance.id, tokenAudience: instance.tokenAudience,
     keyRing: instance.keyRing, signing: instance.signing, roles: instance.roles, gatekeeper, viewers, content, coordinator: fleet.coordinator,
-    fleetProblem: fleet.problem, audit, limits: limitsOf(config), replay: await openReplayMemory(instance.data, clock.now, log),
+    fleetProblem: fleet.problem, audit, ...await sharedStateOf(config, instance.data, clock.now, log),
     hosts: compileHosts(place.hosts()), ownOrigins: place.origins, allowedOrigins: compileOrigins(config.server.cors.allowed_origins),
     proxies: { proxies: compileNetworks(config.server.trusted_proxies), directUse: config.server.behind_proxy ? 'refused' : 'allowed' },
     secure: tls !== undefined || config.server.behind_proxy, publicUrl: () => place.url, certificateFingerprint: () => tls?.fingerprint ?? null,
@@ -94,11 +99,12 @@ export async function serve({ config, dataFlag, environment, builtInWorker }: Se
   };
   if (fleet.coordinator !== undefined) starting.use(fleet.coordinator);
 
-  await epochs.start((error) => {
-    log.error({ err: error }, 'the store of rights can not be read; every stream is ended');
+  await epochs.start((error) => { log.warn({ err: error }, 'the store of rights could not be read'); });
+  starting.defer(() => epochs.stop());
+  epochs.onLost(() => {
+    log.error('the store of rights could not be read for five seconds; every stream is ended');
     viewers.endAll('rights unreadable');
   });
-  starting.defer(() => epochs.stop());
   audit.start(gatekeeper.refusals);
   const server = buildHttpServer(app, tls);
   await serveWebPage(server, app, webFolder, offeredMethods(allRoutes));
@@ -117,6 +123,10 @@ export async function serve({ config, dataFlag, environment, builtInWorker }: Se
   fleet.coordinator?.start();
   const garbage = setInterval(() => { tidy(app).catch((error: unknown) => { log.error({ err: error }, 'what nobody needs was not removed'); }); }, garbageEveryMs);
   starting.defer(() => clearInterval(garbage));
+  if (app.data.engine === 'postgres') {
+    const sweeping = setInterval(() => { sweepShared(app).catch((error: unknown) => { log.error({ err: error }, 'old signatures and limits were not removed'); }); }, sharedSweepEveryMs);
+    starting.defer(() => clearInterval(sweeping));
+  }
 
   const signInLink = await prepareFirstStart(app);
   if (builtInWorker && fleet.coordinator !== undefined) starting.use(await startBuiltInWorker(app, tls, directory.jobs));
@@ -132,6 +142,11 @@ export async function serve({ config, dataFlag, environment, builtInWorker }: Se
 async function tidy(app: App): Promise<void> {
   await sweepGarbage(app);
   await app.data.write((tx) => forgetExpired(tx, app.clock()));
+}
+
+async function sweepShared({ data }: App): Promise<void> {
+  await sweepReplayKeys(data);
+  await sweepRateLimits(data);
 }
 
 function gatekeeperOf(instance: Instance, clock: Clock, epochs: Epochs, audit: AuditTrail, viewers: () => Viewers<StoredHolding>): Gatekeeper<StoredHolding> {
@@ -151,9 +166,16 @@ const clockWarning = (behindMs: number): Warning => ({
   next_step: 'Set the clock right (timedatectl), then start Weir again.',
 });
 
-function limitsOf(config: Config): RateLimits {
+/** What the nodes of a cluster count together, one node alone counts in its memory. */
+async function sharedStateOf(config: Config, data: Data, clock: Clock, log: Logger): Promise<Pick<App, 'limits' | 'replay'>> {
+  const limits = limitsOf(config);
+  if (data.engine === 'sqlite') return { limits: new RateLimits(limits), replay: await openReplayMemory(data, clock, log) };
+  return { limits: openSharedLimits(data, limits), replay: await openSharedReplay(data) };
+}
+
+function limitsOf(config: Config): Record<RateLimitName, RateLimit> {
   const chosen = Object.entries(config.streaming_security.rate_limits).map(([name, { limit, period }]) => [name, { limit, periodSeconds: period }] as const);
-  return new RateLimits({ ...defaultRateLimits, ...Object.fromEntries(chosen) });
+  return { ...defaultRateLimits, ...Object.fromEntries(chosen) };
 }
 
 async function listen(server: ReturnType<typeof buildHttpServer>, config: Config): Promise<number> {

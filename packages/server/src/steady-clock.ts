@@ -1,8 +1,8 @@
 /** A clock that never goes back, also over a restart: what has expired stays expired when somebody turns the machine's clock back. */
 import type { Clock } from '@weir/contracts/clock';
 import type { Data } from '@weir/data/data';
+import { raiseMark, readMark } from '@weir/data/marks';
 
-const name = 'clock_high_water';
 const writeEveryMs = 30_000;
 /** A step back that a time service makes is not worth a warning. */
 const notableMs = 60_000;
@@ -15,8 +15,7 @@ export type SteadyClock = AsyncDisposable & Readonly<{
 
 /** Reads the latest time that was stored, and stores it again every half minute and at the end. */
 export async function openSteadyClock(data: Data, machine: Clock, onError: (error: unknown) => void): Promise<SteadyClock> {
-  const row = await data.read.selectFrom('meta').select('value').where('key', '=', name).executeTakeFirst();
-  const storedMs = Number(row?.value ?? 0);
+  const storedMs = await readMark(data.read, 'clock_high_water');
   const behindMs = Math.max(0, storedMs - machine());
   let latestMs = storedMs;
   const now = (): number => {
@@ -25,10 +24,8 @@ export async function openSteadyClock(data: Data, machine: Clock, onError: (erro
     return latestMs;
   };
   const store = async (): Promise<void> => {
-    const value = String(now());
-    await data.write(async (tx) => {
-      await tx.insertInto('meta').values({ key: name, value }).onConflict((conflict) => conflict.column('key').doUpdateSet({ value })).execute();
-    });
+    const seenMs = now();
+    await data.write((tx) => raiseMark(tx, 'clock_high_water', seenMs));
   };
   const timer = setInterval(() => { store().catch(onError); }, writeEveryMs);
   timer.unref();

@@ -5,14 +5,18 @@ import { newUlid } from '@weir/contracts/clock';
 import { errors, isErrorCode, WeirError, type ErrorCode } from '@weir/contracts/errors';
 import { maxWorkerFrameBytes, type Assignment } from '@weir/contracts/workers';
 import { assignmentKeyOfHmac, assignmentKeyOfPrivate, signAssignment } from '@weir/fleet/assignment';
+import type { AccessRequest } from '@weir/security/gatekeeper';
 import type { PrincipalRecord } from '@weir/security/principals';
 import { rateLimitHeaders } from '@weir/security/rate-limits';
-import { WebSocketServer } from 'ws';
+import { WebSocketServer, type WebSocket } from 'ws';
 import type { App } from './app.ts';
+import { lastingRight, type LastingRight } from './lasting-right.ts';
 import { fleet } from './routes/jobs.ts';
 import { arrive, evidenceOf, identifyOrCount, RateExceeded } from './serve-route.ts';
 
 const path = '/api/v1/workers/connect';
+/** The word that a connection ends gets this long to arrive. */
+const hearingMs = 200;
 
 /** Takes every upgrade request of the server: the worker's is admitted or refused, any other is `route.absent`. */
 export function acceptSockets(server: Server, app: App): () => void {
@@ -20,37 +24,43 @@ export function acceptSockets(server: Server, app: App): () => void {
   const onUpgrade = (incoming: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', () => socket.destroy());
     admit(app, incoming).then(
-      ({ worker, address, sign }) => sockets.handleUpgrade(incoming, socket, head, (accepted) => fleet(app).attach(accepted, { worker, address, signAssignment: sign })),
+      ({ worker, address, sign, right }) => {
+        // Whoever hung up meanwhile has no connection that could end.
+        socket.once('close', () => right[Symbol.dispose]());
+        if (socket.destroyed) return right[Symbol.dispose]();
+        sockets.handleUpgrade(incoming, socket, head, (accepted) => {
+          endWith(accepted, right.signal);
+          fleet(app).attach(accepted, { worker, address, signAssignment: sign });
+        });
+      },
       (error: unknown) => refuse(app, socket, error),
     );
   };
   server.on('upgrade', onUpgrade);
-  const stopListening = app.gatekeeper.epochs.onMove((subjects) => {
-    for (const subject of subjects) if (subject.startsWith('principal:')) void endIfRefused(app, subject.slice('principal:'.length));
-  });
   return () => {
     server.off('upgrade', onUpgrade);
-    stopListening();
     sockets.close();
   };
 }
 
-type Admitted = Readonly<{ worker: string; address: string; sign: (assignment: Assignment) => string }>;
+type Admitted = Readonly<{ worker: string; address: string; sign: (assignment: Assignment) => string; right: LastingRight }>;
 
 async function admit(app: App, incoming: IncomingMessage): Promise<Admitted> {
   const address = arrive(app, incoming);
   const facts = { action: 'worker.connect', address, requestId: newUlid() } as const;
+  const since = app.gatekeeper.epochs.sequence;
   const { evidence } = evidenceOf(app, incoming);
   const { identity } = await identifyOrCount(app, evidence, incoming, undefined, facts);
   if ((incoming.url ?? '').split('?')[0] !== path) throw new WeirError('route.absent');
-  await app.gatekeeper.admit({ ...facts, identity, resource: { kind: 'own' } });
+  const access: AccessRequest = { ...facts, identity, resource: { kind: 'own' }, since };
+  const admission = await app.gatekeeper.admit(access);
   const worker = identity.principal ?? '';
-  const verdict = app.limits.take('signaling', worker, performance.now());
+  const verdict = await app.limits.take('signaling', worker, performance.now());
   if (!verdict.allowed) throw new RateExceeded(verdict);
   fleet(app);
   const record = await app.gatekeeper.identities.principal(worker);
   if (record === undefined) throw new WeirError('identity.required');
-  return { worker, address, sign: signerFor(app, record, evidence.signature !== undefined) };
+  return { worker, address, sign: signerFor(app, record, evidence.signature !== undefined), right: lastingRight(app, access, admission) };
 }
 
 /** A worker with an HMAC key checks assignments with a key derived from it; one that joined has pinned the instance's own key. */
@@ -63,10 +73,14 @@ function signerFor(app: App, record: PrincipalRecord, byHmac: boolean): (assignm
   return (assignment) => signAssignment(key, assignment);
 }
 
-/** A worker that was disabled, deleted or lost its role is cut off. */
-async function endIfRefused(app: App, worker: string): Promise<void> {
-  const record = await app.gatekeeper.identities.principal(worker);
-  if (record === undefined || record.disabled || !record.rights.has('run_jobs')) app.coordinator?.disconnect(worker);
+/** A worker whose right ended is told so, and cut off whether it heard it or not. */
+function endWith(accepted: WebSocket, right: AbortSignal): void {
+  const end = (): void => {
+    accepted.close(4403, 'no longer admitted');
+    setTimeout(() => accepted.terminate(), hearingMs).unref();
+  };
+  if (right.aborted) end();
+  else right.addEventListener('abort', end, { once: true });
 }
 
 function refuse(app: App, socket: Duplex, error: unknown): void {

@@ -8,6 +8,8 @@ export const rows: Schema = {
   meta: { key: 'instance_id', value: '01J' },
   counter: { name: 'other', value: Number.MAX_SAFE_INTEGER },
   epoch: { subject: 'principal:alice', sequence: 1 },
+  replay_key: { key: 'k', valid_until: at },
+  rate_limit: { name: 'default', key: 'alice', full_at: at * 1_000 },
   principal: {
     id: 'alice', kind: 'user', role: 'user', permissions: '[]', networks: '[]', disabled: 0, tokens_valid_from: 0, max_skew_seconds: null, created_at: at,
   },

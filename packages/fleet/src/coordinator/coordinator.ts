@@ -237,11 +237,6 @@ export class Coordinator implements AsyncDisposable {
     this.#wakeDispatch();
   }
 
-  /** Ends the connection of a worker whose right to connect ended. */
-  disconnect(worker: string): void {
-    this.#sessions.get(worker)?.close(4403, 'no longer admitted');
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
     this.#stopping.abort(new WeirError('server.stopping'));

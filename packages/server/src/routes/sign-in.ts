@@ -23,7 +23,7 @@ export const routes = [
     });
     if (session === undefined) {
       app.gatekeeper.refuseEvidence(new EvidenceRefused('sign-in secret'), { action: 'login.open', address, requestId });
-      const verdict = app.limits.take('auth_failures', limitKey(address), performance.now());
+      const verdict = await app.limits.take('auth_failures', limitKey(address), performance.now());
       if (!verdict.allowed) throw new RateExceeded(verdict);
       throw new WeirError('identity.required');
     }
