@@ -9,6 +9,7 @@ import { get, ls, rm, upload } from './commands/content.ts';
 import { doctor } from './commands/doctor.ts';
 import { grant } from './commands/grant.ts';
 import { jobs } from './commands/job.ts';
+import { permissions } from './commands/permissions.ts';
 import { policy } from './commands/policy.ts';
 import { recipe } from './commands/recipe.ts';
 import { token } from './commands/token.ts';
@@ -18,7 +19,7 @@ import type { Context, Environment } from './context.ts';
 import { exitCodeOf, exitCodes, failureText } from './failure.ts';
 
 const root = buildRouteMap({
-  routes: { up, serve, worker, upload, get, ls, rm, policy, grant, job: jobs, recipe, token, admin, audit, config, doctor, completion },
+  routes: { up, serve, worker, upload, get, ls, rm, policy, grant, job: jobs, recipe, token, permissions, admin, audit, config, doctor, completion },
   docs: {
     brief: 'Weir: a media platform of your own',
     fullDescription: [

@@ -55,6 +55,16 @@ test('a token in a file is used where only its owner can read it', { timeout: 60
   expect({ code: refused.code, stderr: refused.stderr }).toEqual({ code: 2, stderr: expect.stringContaining('chmod 600') });
 });
 
+test('permissions says who the caller is and what he may do', { timeout: 60_000 }, async () => {
+  const token = (await sandbox.weir(['token', 'issue', '--principal', 'vera', '--role', 'viewer', '--quiet'])).stdout.trim();
+  const environment = { WEIR_SERVER: url, WEIR_TOKEN: token };
+  const viewer = ['list_sessions', 'list_nodes', 'list_samples', 'read_samples', 'use_account', 'read_content', 'view_streams'];
+  const { stdout } = await sandbox.weir(['permissions'], { environment });
+  expect(stdout).toMatch(new RegExp(`^principal  vera\nrole       viewer\nmay        ${viewer.join(', ')}\nmay not    create_sessions, `));
+  expect((await sandbox.weir(['permissions', '--quiet'], { environment })).stdout.trim().split('\n')).toEqual(viewer);
+  expect(JSON.parse((await sandbox.weir(['permissions', '--json'], { environment })).stdout)).toMatchObject({ principal: 'vera', role: 'viewer', permissions: { list_nodes: true, create_sessions: false } });
+});
+
 test('what the operator makes beside the running server counts at once', { timeout: 60_000 }, async () => {
   const token = (await sandbox.weir(['token', 'issue', '--principal', 'erin', '--quiet'])).stdout.trim();
   const ask = async (): Promise<number> => (await fetch(`${url}/api/v1/library`, { headers: { authorization: `Bearer ${token}` } })).status;

@@ -1,6 +1,6 @@
 /** `weir config …` */
 import { buildCommand, buildRouteMap } from '@stricli/core';
-import type { CheckFlags } from '../actions/config.ts';
+import type { CheckFlags, ImportFlags } from '../actions/config.ts';
 import type { Context } from '../context.ts';
 import { documented } from '../documentation.ts';
 import { jsonFlag } from '../flags.ts';
@@ -24,5 +24,16 @@ const check = buildCommand<CheckFlags, [string?], Context>({
   },
   docs: documented({ brief: 'Check a configuration file; what is wrong is named with line and column', examples: ['weir config check', 'weir config check /etc/weir/weir.toml'] }),
 });
+const importFrom = buildCommand<ImportFlags, [string], Context>({
+  loader: async () => (await import('../actions/config.ts')).importFrom,
+  parameters: {
+    positional: { kind: 'tuple', parameters: [{ brief: 'The skit.toml of a StreamKit server', placeholder: 'FILE', parse: text }] },
+    flags: { json: jsonFlag },
+  },
+  docs: documented({
+    brief: 'Turn the configuration of a StreamKit server into one of Weir', details: 'The new file is on standard output; what was added, left out or is still to be decided is on standard error.',
+    examples: ['weir config import skit.toml > weir.toml'],
+  }),
+});
 
-export const config = buildRouteMap({ routes: { default: printDefault, schema, check }, docs: { brief: 'The configuration' } });
+export const config = buildRouteMap({ routes: { default: printDefault, schema, check, import: importFrom }, docs: { brief: 'The configuration' } });

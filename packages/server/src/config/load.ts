@@ -34,13 +34,19 @@ export function loadConfig(options: { file?: string | undefined; environment: En
   return { config: result.data, file };
 }
 
-function readText(file: string): string {
+/** What is wrong with a configuration that is not in a file yet, with line and column; undefined if nothing is. */
+export function problemsOf(text: string, name: string): string | undefined {
+  const result = Config.safeParse(parseText(text, name));
+  return result.success ? undefined : describe(result.error, text, name);
+}
+
+export function readText(file: string): string {
   const text = readFileSync(file, 'utf8');
   if (text.length > maxFileBytes) throw new WeirError('config.invalid', `${file} is larger than ${maxFileBytes} bytes.`);
   return text;
 }
 
-function parseText(text: string, name: string): Tree {
+export function parseText(text: string, name: string): Tree {
   try {
     return parse(text);
   } catch (error) {
