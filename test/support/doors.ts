@@ -107,6 +107,11 @@ export const doors: Readonly<Record<string, readonly Case[]>> = {
   'GET /api/v1/policies/:cid': both('policy.read', ({ content }, name) => ({ target: `/api/v1/policies/${content.cid}?owner=${name}` })),
   'PUT /api/v1/policies/:cid': both('policy.write', ({ content }) => ({ method: 'PUT', target: `/api/v1/policies/${content.cid}`, body: json({ level: 'private' }) })),
 
+  'DELETE /api/v1/policies/:cid': both('policy.write', async (things) => ({ method: 'DELETE', target: `/api/v1/policies/${things.content.cid}` })),
+  'GET /api/v1/policies/:cid/history': both('policy.read', ({ content }, name) => ({ target: `/api/v1/policies/${content.cid}/history?owner=${name}` })),
+  'POST /api/v1/policies/:cid/revert': both('policy.write', ({ content }) => ({ method: 'POST', target: `/api/v1/policies/${content.cid}/revert`, body: json({ version: 0 }) })),
+  'POST /api/v1/policies/bulk': both('policy.write', ({ content }) => ({ method: 'POST', target: '/api/v1/policies/bulk', body: json({ cids: [content.cid], policy: { level: 'private' } }) })),
+
   'POST /api/v1/grants': [
     ...both('grant.create', ({ content }) => ({ method: 'POST', target: '/api/v1/grants', body: json({ cid: content.cid }) })),
     ...both('grant.create', ({ content }) => ({ method: 'POST', target: '/api/v1/grants', body: json({ library_id: content.library }) })),

@@ -4,6 +4,7 @@
  */
 import { newUlid } from '@weir/contracts/clock';
 import { WeirError } from '@weir/contracts/errors';
+import type { PolicyLevel } from '@weir/contracts/policies';
 import { moveEpochs } from '@weir/data/epochs';
 import type { Database, Schema, Tx } from '@weir/data/schema';
 import type { Selectable } from 'kysely';
@@ -51,6 +52,23 @@ export async function listHoldings(
   return { items, next: rows.length > items.length ? (items.at(-1)?.id ?? null) : null };
 }
 
+/** Ids of an owner's holdings that meet every condition given, oldest first. `level` null: without a policy; `content_type` may be the first part alone. */
+export async function holdingsByFilter(
+  db: Database, owner: string, { level, content_type: type }: Readonly<{ level?: PolicyLevel | null | undefined; content_type?: string | undefined }>, limit: number,
+): Promise<Pick<HoldingRow, 'id' | 'cid'>[]> {
+  return db.selectFrom('holding').select(['id', 'cid']).where('owner', '=', owner).where('deleted_at', 'is', null)
+    .$if(level === null, (query) => query.where('policy', 'is', null))
+    // Policies are written by their schema, which begins with the level.
+    .$if(typeof level === 'string', (query) => query.where('policy', 'like', `{"level":"${level}"%`))
+    // "0" follows "/", and "<" follows ";": all that begin with the type and one of these.
+    .$if(type !== undefined, (query) => query.where((where) => where.or([
+      where('content_type', '=', type ?? ''),
+      where.and([where('content_type', '>=', `${type}/`), where('content_type', '<', `${type}0`)]),
+      where.and([where('content_type', '>=', `${type};`), where('content_type', '<', `${type}<`)]),
+    ])))
+    .orderBy('id').limit(limit).execute();
+}
+
 /** Sets who may use a holding, as JSON of a `Policy`; null leaves it to its owner. Running streams are decided anew. `object.absent`. */
 export async function setPolicy(tx: Tx, id: string, policy: string | null): Promise<HoldingRow> {
   const row = await change(tx, id, { policy });
@@ -69,6 +87,7 @@ export async function setTitle(tx: Tx, id: string, title: string): Promise<Holdi
  */
 export async function deleteHolding(tx: Tx, id: string, now: number): Promise<string> {
   const { blob } = await change(tx, id, { deleted_at: now, data_key: null, leaf_digests: new Uint8Array(), title: '', policy: null });
+  await tx.deleteFrom('policy_change').where('holding', '=', id).execute();
   await moveEpochs(tx, [`holding:${id}`]);
   return blob;
 }

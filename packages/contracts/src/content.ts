@@ -1,9 +1,7 @@
 /** Uploaded bytes and their names in the library. */
 import { z } from 'zod';
-import { Instant, PrincipalId, Ulid } from './identity.ts';
+import { CidText, Instant, PrincipalId, Ulid } from './identity.ts';
 import { PolicyLevel } from './policies.ts';
-
-export const CidText = z.string().min(1).max(200);
 
 export const Content = z.strictObject({
   cid: CidText, size: z.int().min(0), content_type: z.string(), profile: z.literal('unixfs-v1-2025'),

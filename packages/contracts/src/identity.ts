@@ -6,6 +6,8 @@ export const PrincipalId = z.string().regex(/^[a-z0-9._-]{1,64}$/, 'a principal 
 export const RoleName = z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/, 'a role is named with a-z, 0-9, "_", "-", at most 32');
 export const PermissionName = z.string().regex(/^[a-z][a-z0-9_]{0,47}$/, 'a permission is named like read_content');
 export const Ulid = z.string().regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/, 'an id is a ULID of 26 characters');
+/** A content id in any multibase; the longest, base2, has 289 characters. */
+export const CidText = z.string().min(1).max(300);
 /** RFC 3339, UTC, with milliseconds. */
 export const Instant = z.iso.datetime({ precision: 3 });
 /** A network; a bare address means that address alone (/32, /128). */

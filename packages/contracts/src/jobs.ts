@@ -1,6 +1,6 @@
 /** Jobs of the fleet, as clients see them. */
 import { z } from 'zod';
-import { Instant, PrincipalId, Ulid } from './identity.ts';
+import { CidText, Instant, PrincipalId, Ulid } from './identity.ts';
 
 export const JobState = z.enum(['queued', 'assigned', 'running', 'verifying', 'canceling', 'completed', 'failed', 'canceled']);
 export type JobState = z.infer<typeof JobState>;
@@ -9,7 +9,7 @@ export const terminalStates: readonly JobState[] = ['completed', 'failed', 'canc
 /** A name without a path: what the worker may write, and what the published output is called. */
 export const OutputName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,120}$/).refine((n) => !n.includes('..'), 'a name without ".."');
 
-export const JobInput = z.strictObject({ cid: z.string().min(1).max(200) });
+export const JobInput = z.strictObject({ cid: CidText });
 const Parameter = z.union([z.string().max(1_000), z.number(), z.boolean()]);
 
 const common = {

@@ -1,6 +1,6 @@
 /** Who may use a holding, and grants: the wire form of the rights model. */
 import { z } from 'zod';
-import { Cidr, Instant, PermissionName, PrincipalId, RoleName, Ulid } from './identity.ts';
+import { CidText, Cidr, Instant, PermissionName, PrincipalId, RoleName, Ulid } from './identity.ts';
 
 export const PolicyLevel = z.enum(['public', 'protected', 'private', 'encrypted']);
 export type PolicyLevel = z.infer<typeof PolicyLevel>;
@@ -17,11 +17,38 @@ export const Policy = z.strictObject({
 });
 export type Policy = z.infer<typeof Policy>;
 
+/** A policy with its version, which counts its changes; null means that only the owner may use the holding. */
+export const PolicyState = z.strictObject({ policy: Policy.nullable(), version: z.int().min(0) });
+
+/** One change: what the policy was and became, and whose doing it was. */
+export const PolicyChange = z.strictObject({ version: z.int().min(1), at: Instant, principal: PrincipalId, before: Policy.nullable(), after: Policy.nullable() });
+export type PolicyChange = z.infer<typeof PolicyChange>;
+
+/** Back to what the policy was after the change `version`; 0 is what it began with. */
+export const PolicyRevert = z.strictObject({ version: z.int().min(0).max(2 ** 31) });
+
+/** Holdings of the caller: all that meet every condition named. `renditions_of`: made by jobs from this content, or from what was made of it. */
+export const LibraryFilter = z.strictObject({
+  renditions_of: CidText.optional(),
+  /** Null: those without a policy. */
+  level: PolicyLevel.nullable().optional(),
+  /** The first part of a media type, or a whole one: `video`, `video/mp4`. */
+  content_type: z.string().regex(/^[a-z]{1,32}(\/[a-z0-9.+-]{1,64})?$/).optional(),
+}).refine((filter) => Object.values(filter).some((condition) => condition !== undefined), 'name at least one condition');
+export type LibraryFilter = z.infer<typeof LibraryFilter>;
+
+/** One policy for many holdings: all of them or none. */
+export const PolicyBulk = z.strictObject({
+  cids: z.array(CidText).min(1).max(1_000).optional(), filter: LibraryFilter.optional(), policy: Policy.nullable(),
+}).refine((bulk) => (bulk.cids === undefined) !== (bulk.filter === undefined), 'name either cids or a filter');
+export type PolicyBulk = z.infer<typeof PolicyBulk>;
+export const PolicyBulkReply = z.strictObject({ items: z.array(z.strictObject({ cid: CidText, version: z.int().min(0) })) });
+
 export const GrantVerb = z.enum(['read']);
 
 /** `expires_in` in seconds, `uses` counts opened readings. */
 export const GrantRequest = z.strictObject({
-  cid: z.string().max(200).optional(),
+  cid: CidText.optional(),
   library_id: Ulid.optional(),
   verbs: z.array(GrantVerb).min(1).max(4).default(['read']),
   expires_in: z.int().min(1).max(31_536_000).default(3_600),

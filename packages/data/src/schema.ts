@@ -51,6 +51,8 @@ export interface Schema {
     origin: string | null;
     created_at: number; deleted_at: number | null;
   };
+  /** The history of a holding's policy. The greatest version is the current one; a holding without a row is at version 0. */
+  policy_change: { holding: string; version: number; at: number; principal: string; policy_before: string | null; policy_after: string | null };
   grant: {
     id: string; issuer: string; holding: string; cid: string; verbs: string; principal: string | null; networks: string; parent: string | null;
     uses_left: number | null; valid_from: number; expires_at: number; revoked_at: number | null; created_at: number;

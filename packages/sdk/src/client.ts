@@ -39,6 +39,7 @@ export type Request = CallOptions & Readonly<{
   query?: Query;
   /** Sent as JSON. */
   json?: unknown;
+  headers?: Readonly<Record<string, string>> | undefined;
 }>;
 
 /** `duplex` is what Node asks for when a body is a stream; the types of browsers do not know it yet. */
@@ -93,7 +94,8 @@ function send(client: Client, request: Request, signal: AbortSignal): Promise<Re
   return fetchChecked(client, address(client, request.path, request.query), {
     method: request.method ?? 'GET',
     signal,
-    ...(request.json === undefined ? {} : { body: JSON.stringify(request.json), headers: { 'content-type': 'application/json' } }),
+    ...(request.json === undefined ? {} : { body: JSON.stringify(request.json) }),
+    headers: { ...(request.json === undefined ? {} : { 'content-type': 'application/json' }), ...request.headers },
   });
 }
 

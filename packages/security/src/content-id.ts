@@ -19,7 +19,8 @@ export const dagPbCodec = 0x70;
 export type Codec = typeof rawCodec | typeof dagPbCodec;
 export const sha256Code = 0x12;
 const digestSize = 32;
-const maxLength = 200;
+/** Of base2, the longest spelling, and a little more. */
+const maxLength = 300;
 
 // The identity base is left out: it writes raw bytes, which text can't carry.
 const bases = [base2, base8, base10, ...Object.values(base16s), ...Object.values(base32s), ...Object.values(base36s), ...Object.values(base58s), ...Object.values(base64s), base256emoji];
@@ -27,7 +28,7 @@ const baseByPrefix = new Map(bases.map((base) => [base.prefix as string, base]))
 
 /**
  * Reads a CID of version 0 or 1 in any multibase. Only complete SHA-256 multihashes of `raw` and `dag-pb` blocks name content here:
- * identity, truncated and other hashes, other codecs, non-minimal encodings and more than 200 characters are `content.id`.
+ * identity, truncated and other hashes, other codecs, non-minimal encodings and more than 300 characters are `content.id`.
  */
 export function parseCid(text: string): ContentId {
   if (text.length > maxLength) throw notUsable();

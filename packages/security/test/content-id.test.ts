@@ -16,7 +16,7 @@ test('the canonical name of known bytes', () => {
   expect(parseCid(canonical)).toEqual({ digest: digest.toString('hex'), cid: canonical });
 });
 
-test.each(textBases.filter((base) => base.encode(cidBytes(0x55, digest)).length <= 200).map((base) => [base.name, base]))('%s is one of its spellings', (_name, base) => {
+test.each(textBases.map((base) => [base.name, base]))('%s is one of its spellings', (_name, base) => {
   expect(parseCid(base.encode(cidBytes(0x55, digest)))).toEqual({ digest: digest.toString('hex'), cid: canonical });
 });
 
@@ -43,7 +43,7 @@ test('other hashes, other codecs, truncated digests and padded encodings are ref
     'nothing': new Uint8Array(),
   };
   for (const bytes of Object.values(forms)) refused(base.encode(bytes));
-  for (const text of ['', 'b', 'Qm', canonical.toUpperCase().replace('B', 'b'), ` ${canonical}`, `${canonical}=`, `${canonical}/x`, '\0', '../../etc/passwd', 'k'.repeat(201), `f${'0'.repeat(199)}`]) refused(text);
+  for (const text of ['', 'b', 'Qm', canonical.toUpperCase().replace('B', 'b'), ` ${canonical}`, `${canonical}=`, `${canonical}/x`, '\0', '../../etc/passwd', 'k'.repeat(301), `f${'0'.repeat(299)}`]) refused(text);
 });
 
 test('any text is either refused as an id or names 32 bytes', () => {

@@ -4,11 +4,13 @@
  */
 import type { Statements } from './column-types.ts';
 import { initial } from './0001-initial.ts';
+import { policyHistory } from './0005-policy-history.ts';
 import { sharedState } from './0007-shared-state.ts';
 
 export type MigrationList = Readonly<Record<string, Statements>>;
 
 export const migrations: MigrationList = {
   '0001-initial': initial,
+  '0005-policy-history': policyHistory,
   '0007-shared-state': sharedState,
 };

@@ -24,6 +24,7 @@ export const rows: Schema = {
     id: 'h1', owner: 'alice', digest: 'd', cid: 'bafk', size: 5, content_type: 'video/mp4', title: 'Ü 🎬', blob: 'b', data_key: null, leaf_digests: new Uint8Array(0),
     policy: null, ceilings: '[]', origin: null, created_at: at, deleted_at: null,
   },
+  policy_change: { holding: 'h1', version: 1, at, principal: 'alice', policy_before: null, policy_after: '{"level":"public"}' },
   grant: {
     id: 'g', issuer: 'alice', holding: 'h1', cid: 'bafk', verbs: '["read"]', principal: null, networks: '[]', parent: null, uses_left: 1, valid_from: at,
     expires_at: at, revoked_at: null, created_at: at,

@@ -1,9 +1,9 @@
 /** Bytes in and out: upload, download, delete. */
 import { createHmac, randomBytes } from 'node:crypto';
 import { deleteHolding, findHolding } from '@weir/content/holdings';
-import { CidText, Content } from '@weir/contracts/content';
+import { Content } from '@weir/contracts/content';
 import { errors, WeirError } from '@weir/contracts/errors';
-import { PrincipalId, toInstant } from '@weir/contracts/identity';
+import { CidText, PrincipalId, toInstant } from '@weir/contracts/identity';
 import { useGrant } from '@weir/data/security-stores/grants';
 import { resetConnection, sendContent } from '@weir/delivery/http-media';
 import { parseCid } from '@weir/security/content-id';

@@ -1,7 +1,7 @@
 /** Links to the caller's own holdings: made, listed, taken back. */
 import { findHolding, holdingById } from '@weir/content/holdings';
 import { WeirError } from '@weir/contracts/errors';
-import { ListQuery, page, PrincipalId, toInstant, Ulid } from '@weir/contracts/identity';
+import { CidText, ListQuery, page, PrincipalId, toInstant, Ulid } from '@weir/contracts/identity';
 import { Grant, GrantReply, GrantRequest, GrantVerb } from '@weir/contracts/policies';
 import { createGrant, listGrants, revokeGrant, type GrantRow } from '@weir/data/security-stores/grants';
 import { readStrings } from '@weir/data/security-stores/identity-store';
@@ -31,7 +31,7 @@ export const routes = [
   }),
 
   route({
-    method: 'GET', path: '/api/v1/grants', action: 'grant.list', query: z.strictObject({ ...ListQuery, cid: z.string().max(200).optional(), owner: PrincipalId.optional() }),
+    method: 'GET', path: '/api/v1/grants', action: 'grant.list', query: z.strictObject({ ...ListQuery, cid: CidText.optional(), owner: PrincipalId.optional() }),
     reply: page(Grant), resource: (_, { owner }) => ({ kind: 'own', owner }), summary: 'Links that you made, newest first',
   }, async ({ app, principal, query }) => {
     const owner = query.owner ?? principal;
