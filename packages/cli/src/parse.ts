@@ -29,6 +29,12 @@ export const count = (least: number, most: number) => (value: string): number =>
   return Number(value);
 };
 
+export const oneOf = <T extends string>(allowed: readonly T[]) => (value: string): T => {
+  const found = allowed.find((candidate) => candidate === value);
+  if (found === undefined) throw usage(`write one of ${allowed.join(', ')}`);
+  return found;
+};
+
 export type ByteRange = Readonly<{ start: number; end: number | undefined }>;
 
 /** `0-999`, `1000-`: first and last byte, both counted. */

@@ -58,6 +58,8 @@ export type WorkerMessage = z.infer<typeof WorkerMessage>;
 /** What the coordinator says. `settled` acknowledges `delivered` and `failed`, which a worker repeats until it hears it. */
 export const CoordinatorMessage = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('welcome'), worker: PrincipalId, lease_seconds: z.number().positive(), server_time: Instant }),
+  /** The instance's key changed; a JWS (`weir-instance-key+jwt`) of an older one says so. */
+  z.strictObject({ type: z.literal('instance_key'), successor: z.string().max(2_048) }),
   z.strictObject({ type: z.literal('assign'), assignment: z.string().max(maxWorkerFrameBytes) }),
   z.strictObject({ type: z.literal('leases'), attempts: z.array(AttemptName).max(128) }),
   z.strictObject({ type: z.literal('cancel'), ...AttemptName.shape }),
@@ -94,6 +96,9 @@ export const JoinRequest = z.strictObject({ token: z.string().min(20).max(200), 
 export type JoinRequest = z.infer<typeof JoinRequest>;
 export const InstanceKey = z.strictObject({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: Ed25519Key, kid: z.string().max(128) });
 export type InstanceKey = z.infer<typeof InstanceKey>;
+/** Claims of a successor: the key that `instance` signs with from now on. */
+export const KeySuccessor = z.strictObject({ instance: z.string().min(1).max(128), key: InstanceKey });
+export type KeySuccessor = z.infer<typeof KeySuccessor>;
 export const JoinReply = z.strictObject({ worker: PrincipalId, instance: z.string().min(1).max(128), instance_key: InstanceKey });
 export type JoinReply = z.infer<typeof JoinReply>;
 export const Invite = z.strictObject({ link: z.string(), expires_at: Instant });

@@ -27,14 +27,22 @@ export interface Schema {
     id: string; principal: string; algorithm: 'hmac-sha256' | 'ed25519'; secret: Uint8Array | null; public_key: string | null;
     created_at: number; expires_at: number | null;
   };
-  /** Keys that sign tokens and checkpoints; `secret` is sealed. */
-  signing_key: { id: string; purpose: string; algorithm: string; secret: Uint8Array; public_key: string; created_at: number; retired_at: number | null };
+  /** Who a subject of another issuer is here. `role_as_of`: the principal's role follows that issuer's tokens, last one issued then (ms); null where it does not. */
+  external_identity: { issuer: string; subject: string; principal: string; created_at: number; role_as_of: number | null };
+  /** Keys that sign tokens and checkpoints; `secret` is sealed. A retired one verifies until `verifies_until`. */
+  signing_key: {
+    id: string; purpose: string; algorithm: string; secret: Uint8Array; public_key: string; created_at: number; retired_at: number | null; verifies_until: number | null;
+  };
   /** One-time secrets, hashed: sign-in links and worker invitations (`purpose`), and tickets. */
   one_time_secret: { hash: string; purpose: string; subject: string; facts: string; expires_at: number; used_at: number | null };
   login_session: {
     id: string; secret_hash: string; principal: string; created_at: number; last_used_at: number; expires_at: number; ended_at: number | null;
   };
-  token: { jti: string; principal: string; issuer: string; issued_at: number; expires_at: number; revoked_at: number | null };
+  /** `role`, `permissions` (JSON) and `session` as the token says them; `holdings` (JSON): holdings of the issuer that it opens beside. */
+  token: {
+    jti: string; principal: string; issuer: string; issued_at: number; expires_at: number; revoked_at: number | null;
+    session: string | null; role: string | null; permissions: string | null; holdings: string | null;
+  };
 
   /** (owner, content): made only by receiving all the bytes. `digest` is the hex SHA-256 of the root's multihash. */
   holding: {

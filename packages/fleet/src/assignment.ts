@@ -4,9 +4,10 @@
  */
 import { createHmac, createPrivateKey, createPublicKey, createSecretKey, hkdfSync, sign, timingSafeEqual, verify, type KeyObject } from 'node:crypto';
 import { WeirError } from '@weir/contracts/errors';
-import { Assignment, maxWorkerFrameBytes, type InstanceKey } from '@weir/contracts/workers';
+import { Assignment, KeySuccessor, maxWorkerFrameBytes, type InstanceKey } from '@weir/contracts/workers';
 
 const type = 'weir-assignment+jwt';
+const successorType = 'weir-instance-key+jwt';
 
 /** A key for one direction or both: `signing` at the coordinator, `checking` at the worker; for HS256 they are the same secret. */
 export type AssignmentKey = Readonly<{ algorithm: 'EdDSA' | 'HS256'; key: KeyObject }>;
@@ -28,8 +29,7 @@ export function assignmentKeyOfPrivate(key: KeyObject | string): AssignmentKey {
 
 /** Signs the claims. Errors: `request.too_large` when the result does not fit into a frame of the worker's connection. */
 export function signAssignment(key: AssignmentKey, claims: Assignment): string {
-  const head = `${encode(headerOf(key.algorithm))}.${encode(JSON.stringify(claims))}`;
-  const jws = `${head}.${signatureOf(key, head).toString('base64url')}`;
+  const jws = signJws(key, type, claims);
   if (jws.length > maxWorkerFrameBytes - 1_024) throw new WeirError('request.too_large', 'The argument list of this job is too long; shorten it.');
   return jws;
 }
@@ -39,27 +39,49 @@ export function signAssignment(key: AssignmentKey, claims: Assignment): string {
  * Errors: `permission.refused`, which says what was wrong and nothing of the content.
  */
 export function openAssignment(key: AssignmentKey, jws: string, worker: string, now: number): Assignment {
-  const [header, payload, signature, ...rest] = jws.split('.');
-  if (jws.length > maxWorkerFrameBytes || header === undefined || payload === undefined || signature === undefined || rest.length > 0) throw refused('its form');
-  // One header per algorithm exists, so comparing text pins algorithm, type and member order at once.
-  if (header !== encode(headerOf(key.algorithm))) throw refused('its header');
-  const given = Buffer.from(signature, 'base64url');
-  if (given.toString('base64url') !== signature || !signedBy(key, `${header}.${payload}`, given)) throw refused('its signature');
-  const claims = claimsOf(payload);
+  const claims = claimsOf(openJws(key, type, jws));
   if (claims.worker !== worker) throw refused('its worker');
   if (claims.exp * 1_000 <= now || claims.iat * 1_000 > now + 60_000) throw refused('its time; compare the clocks of both machines');
   return claims;
 }
 
+/** The old key's word that the instance signs with another one now. */
+export function signSuccessor(old: AssignmentKey, successor: KeySuccessor): string {
+  return signJws(old, successorType, successor);
+}
+
+/** The key that `old` names as its successor for this instance. Errors: `permission.refused`. */
+export function openSuccessor(old: AssignmentKey, jws: string, instance: string): InstanceKey {
+  const successor = KeySuccessor.safeParse(JSON.parse(openJws(old, successorType, jws)));
+  if (!successor.success || successor.data.instance !== instance) throw refused('its claims');
+  return successor.data.key;
+}
+
+function signJws(key: AssignmentKey, typ: string, claims: object): string {
+  const head = `${encode(headerOf(key.algorithm, typ))}.${encode(JSON.stringify(claims))}`;
+  return `${head}.${signatureOf(key, head).toString('base64url')}`;
+}
+
+/** The payload's text, once its signature is known to be good. */
+function openJws(key: AssignmentKey, typ: string, jws: string): string {
+  const [header, payload, signature, ...rest] = jws.split('.');
+  if (jws.length > maxWorkerFrameBytes || header === undefined || payload === undefined || signature === undefined || rest.length > 0) throw refused('its form');
+  // One header per algorithm and type exists, so comparing text pins algorithm, type and member order at once.
+  if (header !== encode(headerOf(key.algorithm, typ))) throw refused('its header');
+  const given = Buffer.from(signature, 'base64url');
+  if (given.toString('base64url') !== signature || !signedBy(key, `${header}.${payload}`, given)) throw refused('its signature');
+  return Buffer.from(payload, 'base64url').toString('utf8');
+}
+
 function claimsOf(payload: string): Assignment {
   try {
-    return Assignment.parse(JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')));
+    return Assignment.parse(JSON.parse(payload));
   } catch (cause) {
     throw refused('its claims; coordinator and worker may be of different versions', cause);
   }
 }
 
-const headerOf = (algorithm: AssignmentKey['algorithm']): string => JSON.stringify({ alg: algorithm, typ: type });
+const headerOf = (algorithm: AssignmentKey['algorithm'], typ: string): string => JSON.stringify({ alg: algorithm, typ });
 const encode = (text: string): string => Buffer.from(text, 'utf8').toString('base64url');
 
 function signatureOf({ algorithm, key }: AssignmentKey, text: string): Buffer {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { WeirError } from '@weir/contracts/errors';
 import type { Assignment } from '@weir/contracts/workers';
-import { assignmentKeyOfHmac, assignmentKeyOfInstance, assignmentKeyOfPrivate, openAssignment, signAssignment } from '../src/assignment.ts';
+import { assignmentKeyOfHmac, assignmentKeyOfInstance, assignmentKeyOfPrivate, openAssignment, openSuccessor, signAssignment, signSuccessor } from '../src/assignment.ts';
 import { runs } from './support/rows.ts';
 
 const now = 1_800_000_000_000;
@@ -21,6 +21,18 @@ const refused = expect.objectContaining({ code: 'permission.refused' });
 test('an assignment opens with its key, for its worker, in its time, and gives back what was signed', () => {
   expect(openAssignment(pinned, signAssignment(signing, claims), 'w1', now)).toEqual(claims);
   expect(openAssignment(shared, signAssignment(shared, claims), 'w1', now)).toEqual(claims);
+});
+
+test('only the pinned key names its successor, for its own instance, and neither passes for an assignment', () => {
+  const next = { kty: 'OKP' as const, crv: 'Ed25519' as const, x: generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' }).x ?? '', kid: 'k2' };
+  const jws = signSuccessor(signing, { instance: 'weir-1', key: next });
+  expect(openSuccessor(pinned, jws, 'weir-1')).toEqual(next);
+  const other = assignmentKeyOfPrivate(generateKeyPairSync('ed25519').privateKey);
+  expect(() => openSuccessor(pinned, signSuccessor(other, { instance: 'weir-1', key: next }), 'weir-1')).toThrow(refused);
+  expect(() => openSuccessor(pinned, signSuccessor(shared, { instance: 'weir-1', key: next }), 'weir-1')).toThrow(refused);
+  expect(() => openSuccessor(pinned, jws, 'weir-2')).toThrow(refused);
+  expect(() => openAssignment(pinned, jws, 'w1', now)).toThrow(refused);
+  expect(() => openSuccessor(pinned, signAssignment(signing, claims), 'weir-1')).toThrow(refused);
 });
 
 test('another key, algorithm, worker or time is refused', () => {

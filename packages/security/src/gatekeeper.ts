@@ -272,6 +272,7 @@ function subjectsOf(identity: Identity, grant: GrantRecord | undefined, holding:
     `holding:${holding.id}`,
     ...(identity.principal === undefined ? [] : [`principal:${identity.principal}`]),
     ...(identity.tokenId === undefined ? [] : [`token:${identity.tokenId}`]),
+    ...(identity.keyId === undefined ? [] : [`key:${identity.keyId}`]),
     ...(identity.sessionId === undefined ? [] : [`session:${identity.sessionId}`]),
     ...(grant === undefined ? [] : [`grant:${grant.id}`, `principal:${grant.issuer}`]),
   ];

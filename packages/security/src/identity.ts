@@ -13,7 +13,7 @@ import { verifySignature, type MessageKey, type ReadSignature } from './request-
 import type { Role } from './roles.ts';
 import { TokenCache } from './token-cache.ts';
 import type { ClaimsOf, TokenPurpose } from './token-claims.ts';
-import type { TokenKeys } from './token-keys.ts';
+import type { TokenKey, TokenKeys } from './token-keys.ts';
 
 export type Identity = Readonly<{
   /** Undefined: nobody. `anonymous` where the default role lets callers without evidence own things. */
@@ -25,6 +25,8 @@ export type Identity = Readonly<{
   effective: ReadonlySet<string>;
   via: 'signature' | 'token' | 'session' | 'job' | 'none';
   tokenId: string | undefined;
+  /** The key that its token was signed with. */
+  keyId: string | undefined;
   sessionId: string | undefined;
   /** When the evidence itself began and ends, in milliseconds. */
   issuedAtMs: number;
@@ -52,6 +54,7 @@ export class EvidenceRefused extends WeirError {
 /** Prefix of the one-time-secret domain that login sessions are hashed under. */
 export const loginSessionPurpose = 'login-session';
 
+type Verified<P extends TokenPurpose> = Readonly<{ claims: ClaimsOf[P]; key: TokenKey }>;
 type Parts = Readonly<{
   store: IdentityStore; roles: ReadonlyMap<string, Role>; defaultRole: string; epochs: Epochs; clock?: Clock;
   tokens: Readonly<{ issuer: string; audience: string; keys: Readonly<Record<'access' | 'grant' | 'job', TokenKeys>> }>;
@@ -68,12 +71,14 @@ export class Identities {
   readonly #access: TokenCache<'access'>;
   readonly #grantTokens: TokenCache<'grant'>;
   readonly #jobTokens: TokenCache<'job'>;
+  readonly #keys: Readonly<Record<'access' | 'grant' | 'job', TokenKeys>>;
   /** What a claims object came to for a principal's row; both are the same objects as long as nothing moved. */
   readonly #narrowed = new WeakMap<object, { record: PrincipalRecord; identity: Identity }>();
 
   constructor({ store, roles, defaultRole, epochs, tokens, clock = systemClock }: Parts) {
     this.#clock = clock;
     this.#roles = roles;
+    this.#keys = tokens.keys;
     this.#principals = new Directory((id) => store.principal(id));
     this.#sessions = new Directory((id) => store.loginSession(id));
     this.#grants = new Directory((id) => store.grant(id));
@@ -88,7 +93,7 @@ export class Identities {
     const named = role.permissions.size > 0;
     this.anonymous = {
       principal: named ? 'anonymous' : undefined, authenticated: false, kind: 'anonymous', role: role.name, tokenRole: undefined,
-      effective: role.permissions, via: 'none', tokenId: undefined, sessionId: undefined, issuedAtMs: Infinity, expiresAtMs: Infinity, job: undefined,
+      effective: role.permissions, via: 'none', tokenId: undefined, keyId: undefined, sessionId: undefined, issuedAtMs: Infinity, expiresAtMs: Infinity, job: undefined,
     };
     epochs.onMove((subjects) => { for (const subject of subjects) this.#forget(subject); });
   }
@@ -111,26 +116,26 @@ export class Identities {
   byBearer(token: string, address: string): Maybe<Identity> {
     const nowSeconds = Math.floor(this.#clock() / 1_000);
     const access = this.#access.verify(token, nowSeconds);
-    if (access.valid) return this.#byAccess(access.claims, address);
+    if (access.valid) return this.#byAccess(access, address);
     const job = this.#jobTokens.verify(token, nowSeconds);
     if (!job.valid) throw new EvidenceRefused(`token ${access.reason === 'key' || access.reason === 'malformed' ? job.reason : access.reason}`);
-    const { claims } = job;
+    const { claims, key } = job;
     return after(this.#principals.find(claims.sub), (record) => ({
-      ...this.#standing(record, claims.sub, address), via: 'job', job: claims, tokenId: claims.jti, issuedAtMs: claims.iat * 1_000, expiresAtMs: claims.exp * 1_000,
+      ...this.#standing(record, claims.sub, address), via: 'job', job: claims, tokenId: claims.jti, keyId: key.id, issuedAtMs: claims.iat * 1_000, expiresAtMs: claims.exp * 1_000,
     }));
   }
 
-  #byAccess(claims: ClaimsOf['access'], address: string): Maybe<Identity> {
+  #byAccess({ claims, key }: Verified<'access'>, address: string): Maybe<Identity> {
     return after(this.#revoked.find(claims.jti), (revoked) => {
       if (revoked === true) throw new EvidenceRefused('token revoked', claims.sub);
       return after(claims.sid === undefined ? undefined : this.#sessions.find(claims.sid), (session) => {
         if (claims.sid !== undefined && (session === undefined || session.ended)) throw new EvidenceRefused('session ended', claims.sub);
-        return after(this.#principals.find(claims.sub), (record) => this.#narrow(claims, record, address));
+        return after(this.#principals.find(claims.sub), (record) => this.#narrow(claims, key.id, record, address));
       });
     });
   }
 
-  #narrow(claims: ClaimsOf['access'], record: PrincipalRecord | undefined, address: string): Identity {
+  #narrow(claims: ClaimsOf['access'], keyId: string, record: PrincipalRecord | undefined, address: string): Identity {
     const known = this.#narrowed.get(claims);
     if (known !== undefined && known.record === record) {
       if (!record.scope.contains(address)) throw new EvidenceRefused('network scope', record.id);
@@ -141,7 +146,7 @@ export class Identities {
     const role = claims.role === undefined ? undefined : this.#roles.get(claims.role);
     if (claims.role !== undefined && role === undefined) throw new EvidenceRefused('token names an unknown role', claims.sub);
     const identity: Identity = {
-      ...standing, via: 'token', tokenId: claims.jti, sessionId: claims.sid, issuedAtMs: claims.iat * 1_000, expiresAtMs: claims.exp * 1_000, tokenRole: claims.role,
+      ...standing, via: 'token', tokenId: claims.jti, keyId, sessionId: claims.sid, issuedAtMs: claims.iat * 1_000, expiresAtMs: claims.exp * 1_000, tokenRole: claims.role,
       effective: effectivePermissions(record.rights, role?.permissions, claims.permissions),
     };
     this.#narrowed.set(claims, { record, identity });
@@ -167,7 +172,7 @@ export class Identities {
     if (!record.scope.contains(address)) throw new EvidenceRefused('network scope', claimed);
     return {
       principal: record.id, authenticated: true, kind: record.kind, role: record.role, tokenRole: undefined, effective: record.rights,
-      via: 'signature', tokenId: undefined, sessionId: undefined, issuedAtMs: Infinity, expiresAtMs: Infinity, job: undefined,
+      via: 'signature', tokenId: undefined, keyId: undefined, sessionId: undefined, issuedAtMs: Infinity, expiresAtMs: Infinity, job: undefined,
     };
   }
 
@@ -246,9 +251,10 @@ export class Identities {
 
   /** Whether what an identity came from still holds: asked again for running streams after an epoch moved. */
   recheck(identity: Identity, address: string): Maybe<Identity> {
-    const { principal, tokenId, sessionId } = identity;
+    const { principal, tokenId, keyId, sessionId } = identity;
     if (!identity.authenticated || principal === undefined) return identity;
     if (identity.expiresAtMs <= this.#clock()) throw new EvidenceRefused('evidence expired', principal);
+    if (keyId !== undefined && !this.#keys[identity.via === 'job' ? 'job' : 'access'].has(keyId)) throw new EvidenceRefused('key withdrawn', principal);
     return after(tokenId === undefined || identity.via === 'job' ? false : this.#revoked.find(tokenId), (revoked) => {
       if (revoked === true) throw new EvidenceRefused('token revoked', principal);
       return after(sessionId === undefined ? undefined : this.#sessions.find(sessionId), (session) => {

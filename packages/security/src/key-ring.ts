@@ -19,19 +19,27 @@ type RingKey = Readonly<{ master: KeyObject; sealing: KeyObject }>;
  * Master keys are used for HKDF only: sealing has its own key, and so has every derived purpose.
  */
 export class KeyRing {
-  readonly currentId: string;
-  readonly #keys: ReadonlyMap<string, RingKey>;
+  #currentId = '';
+  #keys: ReadonlyMap<string, RingKey> = new Map();
 
   /** Takes what it needs from `masterKeys`, whose secrets may be disposed afterwards. */
   constructor(masterKeys: MasterKeys) {
-    this.currentId = masterKeys.current;
-    this.#keys = new Map(masterKeys.keys.map(({ id, secret }) => {
-      const master = createSecretKey(secret.reveal());
-      return [id, { master, sealing: subKey(master, 'seal', '') }];
-    }));
-    this.#key(this.currentId);
+    this.replace(masterKeys);
   }
 
+  /** Goes on with other keys, for whoever holds this ring: a key was added, another one seals now. */
+  replace(masterKeys: MasterKeys): void {
+    const keys = new Map(masterKeys.keys.map(({ id, secret }) => {
+      const master = createSecretKey(secret.reveal());
+      return [id, { master, sealing: subKey(master, 'seal', '') }] as const;
+    }));
+    if (!keys.has(masterKeys.current)) throw unknownKey(masterKeys.current);
+    this.#keys = keys;
+    this.#currentId = masterKeys.current;
+  }
+
+  /** The key that seals. */
+  get currentId(): string { return this.#currentId; }
   get keyIds(): readonly string[] { return [...this.#keys.keys()]; }
 
   /** `plaintext` sealed under the current key; 30 bytes and the key id longer. */
@@ -76,10 +84,12 @@ export class KeyRing {
 
   #key(id: string): RingKey {
     const key = this.#keys.get(id);
-    if (key === undefined) throw new WeirError('keys.wrong', `The key ring has no key "${id}"; add it to the master key file again.`);
+    if (key === undefined) throw unknownKey(id);
     return key;
   }
 }
+
+const unknownKey = (id: string): WeirError => new WeirError('keys.wrong', `The key ring has no key "${id}"; add it to the master key file again.`);
 
 /** Id of the key that `sealed` was sealed under, without opening it: finds what a rotation has still to reseal. */
 export function sealedUnder(sealed: Uint8Array): string {

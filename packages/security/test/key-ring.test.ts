@@ -13,6 +13,18 @@ const ring = new KeyRing({ current: '2026-01', keys: [first] });
 const rotated = new KeyRing({ current: '2026-02', keys: [first, second] });
 const wrong = expect.objectContaining({ code: 'keys.wrong' });
 
+test('a ring whose keys were replaced seals under the new current one, opens what the old one sealed, and refuses a current key that is not there', () => {
+  const [one, two] = [newMasterKey('one'), newMasterKey('two')];
+  const ring = new KeyRing({ current: 'one', keys: [one] });
+  const sealed = ring.seal('p', 's', Buffer.from('secret'));
+  ring.replace({ current: 'two', keys: [one, two] });
+  expect(ring.currentId).toBe('two');
+  expect(ring.open('p', 's', sealed).toString()).toBe('secret');
+  expect(sealedUnder(ring.seal('p', 's', Buffer.from('secret')))).toBe('two');
+  expect(() => ring.replace({ current: 'three', keys: [one, two] })).toThrow(expect.objectContaining({ code: 'keys.wrong' }));
+  expect(ring.currentId).toBe('two');
+});
+
 test('what was sealed opens for the same purpose and subject, and every sealing differs', () => {
   fc.assert(fc.property(fc.string(), fc.string(), fc.uint8Array({ maxLength: 300 }), (purpose, subject, plaintext) => {
     const sealed = ring.seal(purpose, subject, plaintext);

@@ -2,7 +2,7 @@
 import type { Clock } from '@weir/contracts/clock';
 import type { ContentStore } from '@weir/content/store';
 import type { Data } from '@weir/data/data';
-import type { KeyPurpose, PurposeKeys } from '@weir/data/security-stores/signing-keys';
+import type { SigningKeys } from '@weir/data/security-stores/signing-keys';
 import type { Viewers } from '@weir/delivery/viewers';
 import type { Coordinator } from '@weir/fleet/coordinator/coordinator';
 import type { Gatekeeper } from '@weir/security/gatekeeper';
@@ -29,7 +29,7 @@ export type App = Readonly<{
   /** `iss` and `aud` of every token of this instance. */
   tokenAudience: string;
   keyRing: KeyRing;
-  signing: Readonly<Record<KeyPurpose, PurposeKeys>>;
+  signing: SigningKeys;
   roles: ReadonlyMap<string, Role>;
   gatekeeper: Gatekeeper<StoredHolding>;
   viewers: Viewers<StoredHolding>;

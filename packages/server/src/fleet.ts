@@ -37,7 +37,7 @@ export async function openFleet({ instance, clock, content, gatekeeper, audit, l
   const coordinator = new Coordinator({
     data, content, instance: instance.id, directory: directory.path, clock, maxUnfinishedPerOwner: config.fleet.max_unfinished_jobs,
     timings: { lease: config.fleet.lease_seconds * 1_000, stall: config.fleet.stall_seconds * 1_000 },
-    signGrant: jobGrantSigner(tokenAudience, tokenAudience, signing.job.signing),
+    signGrant: jobGrantSigner(tokenAudience, tokenAudience, () => signing.job.signing),
     authorizeInput: async (owner, holding) => (await holdingById(data.read, holding)) !== undefined && readableByOwnerOfJob(gatekeeper, { data, clock }, owner, holding),
     verifyOutputs: mediaVerifier({ data, content, scratch: directory.jobs }),
     record: (tx, { action, principal, job, reason }) => audit.record(tx, {

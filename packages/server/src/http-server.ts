@@ -12,6 +12,7 @@ import { routes as audit } from './routes/audit.ts';
 import { routes as content } from './routes/content.ts';
 import { routes as grants } from './routes/grants.ts';
 import { routes as jobs } from './routes/jobs.ts';
+import { routes as keys } from './routes/keys.ts';
 import { routes as library } from './routes/library.ts';
 import { routes as policies } from './routes/policies.ts';
 import { routes as signIn } from './routes/sign-in.ts';
@@ -29,7 +30,7 @@ const newRequestId = (): string => `${processPart}-${(requests += 1).toString(36
 
 /** Every route of the server; tests walk this list. */
 export const allRoutes: readonly AnyRoute[] = [
-  ...status, ...signIn, ...tokens, ...users, ...content, ...policies, ...grants, ...library, ...jobs, ...workers, ...audit,
+  ...status, ...signIn, ...tokens, ...keys, ...users, ...content, ...policies, ...grants, ...library, ...jobs, ...workers, ...audit,
 ];
 
 const headersTimeoutMs = 20_000;

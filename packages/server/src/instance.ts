@@ -6,13 +6,13 @@ import { systemClock, type Clock } from '@weir/contracts/clock';
 import { WeirError } from '@weir/contracts/errors';
 import { openData, type Data } from '@weir/data/data';
 import { migrate } from '@weir/data/migrate';
-import { openSigningKeys, type KeyPurpose, type PurposeKeys } from '@weir/data/security-stores/signing-keys';
+import { openSigningKeys, type SigningKeys } from '@weir/data/security-stores/signing-keys';
 import type { AuditSigner } from '@weir/data/audit-log';
 import { identityStore } from '@weir/data/security-stores/identity-store';
 import type { KeyRing } from '@weir/security/key-ring';
 import { defineRoles, type Role } from '@weir/security/roles';
 import type { Config } from './config/schema.ts';
-import { createMasterKey, openKeyRing } from './master-key.ts';
+import { createMasterKey, openKeyRing, reloadKeyRing } from './master-key.ts';
 import { dataDirectory, keyDirectory } from './places.ts';
 
 export type Instance = AsyncDisposable & Readonly<{
@@ -23,7 +23,9 @@ export type Instance = AsyncDisposable & Readonly<{
   dataPath: string;
   data: Data;
   keyRing: KeyRing;
-  signing: Readonly<Record<KeyPurpose, PurposeKeys>>;
+  signing: SigningKeys;
+  /** Reads the master key file and the signing keys again. */
+  reloadKeys: () => Promise<void>;
   roles: ReadonlyMap<string, Role>;
   auditSigner: AuditSigner;
   clock: Clock;
@@ -53,18 +55,36 @@ export async function openInstance({ config, dataFlag, environment, create, cloc
     const { id, isNew } = await instanceId(data, keys, create);
     const keyRing = await openKeyRing(keys, id);
     const signing = await openSigningKeys(data, keyRing, clock());
-    const { signing: auditKey } = signing.audit;
-    if (auditKey.algorithm !== 'EdDSA' || auditKey.private === undefined) throw new WeirError('keys.wrong', 'The audit key can not sign; restore the database from a backup.');
     // SQLite has one writer at a time, so one chain serves the server and the commands beside it.
-    const auditSigner = { writer: data.engine === 'sqlite' ? 'local' : `node-${randomBytes(6).toString('hex')}`, keyId: auditKey.id, key: auditKey.private };
+    const auditSigner = signerOf(signing, data.engine === 'sqlite' ? 'local' : `node-${randomBytes(6).toString('hex')}`);
     return {
       id, tokenAudience: `weir:${id}`, config, dataPath, data, keyRing, signing, roles, auditSigner, clock, isNew,
-      [Symbol.asyncDispose]: () => data.close(),
+      reloadKeys: async () => {
+        await reloadKeyRing(keyRing, keys, id);
+        await signing.reload(clock());
+      },
+      [Symbol.asyncDispose]: async () => {
+        await signing[Symbol.asyncDispose]();
+        await data.close();
+      },
     };
   } catch (error) {
     await data.close();
     throw error;
   }
+}
+
+/** Signs with the audit key of the moment. */
+function signerOf(signing: SigningKeys, writer: string): AuditSigner {
+  return {
+    writer,
+    get keyId() { return signing.audit.signing.id; },
+    get key() {
+      const key = signing.audit.signing;
+      if (key.algorithm !== 'EdDSA' || key.private === undefined) throw new WeirError('keys.wrong', 'The audit key can not sign; restore the database from a backup.');
+      return key.private;
+    },
+  };
 }
 
 /** The master key lies outside what a thief of the data directory gets. */

@@ -21,7 +21,7 @@ export function lastingRight(app: App, request: AccessRequest, admission: Admiss
       ended.abort(new WeirError('identity.required', 'The right to this ended.', { cause }));
     }
   };
-  const subjects = new Set([`principal:${identity.principal ?? ''}`, `token:${identity.tokenId ?? ''}`, `session:${identity.sessionId ?? ''}`]);
+  const subjects = new Set([`principal:${identity.principal ?? ''}`, `token:${identity.tokenId ?? ''}`, `key:${identity.keyId ?? ''}`, `session:${identity.sessionId ?? ''}`]);
   const stopListening = gatekeeper.epochs.onMove((moved) => { if (moved.some((subject) => subjects.has(subject))) void askAgain(); });
   const stopWaiting = gatekeeper.epochs.onLost(() => ended.abort(new WeirError('storage.failed')));
   // A right that moved while this was decided has told the others already: ask once more.

@@ -9,6 +9,7 @@ import { openDataDirectory } from '@weir/data/data-directory';
 import { epochsSince } from '@weir/data/epochs';
 import type { Data } from '@weir/data/data';
 import { forgetExpired } from '@weir/data/security-stores/expired';
+import { rotateOldKeys } from '@weir/data/security-stores/key-rotation';
 import { openSharedLimits, sweepRateLimits } from '@weir/data/security-stores/shared-limits';
 import { openSharedReplay, sweepReplayKeys } from '@weir/data/security-stores/shared-replay';
 import { Viewers } from '@weir/delivery/viewers';
@@ -31,6 +32,7 @@ import { prepareFirstStart } from './first-start.ts';
 import { sweepGarbage } from './garbage.ts';
 import { allRoutes, buildHttpServer } from './http-server.ts';
 import { identitiesOf, openInstance, type Instance } from './instance.ts';
+import { followKeyChanges } from './key-changes.ts';
 import { openLog } from './log.ts';
 import { objectStore, type StoredHolding } from './object-store.ts';
 import { dataDirectory, keyDirectory } from './places.ts';
@@ -81,6 +83,7 @@ export async function serve({ config, dataFlag, environment, builtInWorker }: Se
   const stopping = new AbortController();
   starting.defer(() => stopping.abort(new WeirError('server.stopping')));
   const epochs = new Epochs({ since: (sequence) => epochsSince(instance.data.watch, sequence) });
+  starting.use(followKeyChanges(epochs, instance, log));
   const audit = starting.use(new AuditTrail(instance.data, instance.auditSigner, clock.now, log));
   const gatekeeper = gatekeeperOf(instance, clock.now, epochs, audit, () => viewers);
   const viewers: Viewers<StoredHolding> = new Viewers(gatekeeper);
@@ -138,10 +141,15 @@ export async function serve({ config, dataFlag, environment, builtInWorker }: Se
   };
 }
 
-/** Removes blobs that nothing names and evidence that ended long ago. */
+/** Removes blobs that nothing names and evidence that ended long ago; replaces old signing keys where that is wanted. */
 async function tidy(app: App): Promise<void> {
   await sweepGarbage(app);
-  await app.data.write((tx) => forgetExpired(tx, app.clock()));
+  const now = app.clock();
+  const { rotation_days: days } = app.config.keys;
+  const replaced = days === 0 ? [] : await app.data.write((tx) => rotateOldKeys(tx, app.keyRing, { now, maxAgeMs: days * 86_400_000 }));
+  if (replaced.length > 0) app.log.info({ purposes: replaced }, 'signing keys were replaced by age');
+  await app.signing.reload(now);
+  await app.data.write((tx) => forgetExpired(tx, now));
 }
 
 async function sweepShared({ data }: App): Promise<void> {

@@ -1,13 +1,15 @@
 /** The one socket so far: a worker's connection, admitted before the upgrade and ended when its right ends. */
+import type { KeyObject } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { newUlid } from '@weir/contracts/clock';
 import { errors, isErrorCode, WeirError, type ErrorCode } from '@weir/contracts/errors';
 import { maxWorkerFrameBytes, type Assignment } from '@weir/contracts/workers';
-import { assignmentKeyOfHmac, assignmentKeyOfPrivate, signAssignment } from '@weir/fleet/assignment';
+import { assignmentKeyOfHmac, assignmentKeyOfPrivate, signAssignment, signSuccessor } from '@weir/fleet/assignment';
 import type { AccessRequest } from '@weir/security/gatekeeper';
 import type { PrincipalRecord } from '@weir/security/principals';
 import { rateLimitHeaders } from '@weir/security/rate-limits';
+import { publicJwk, type TokenKey } from '@weir/security/token-keys';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { App } from './app.ts';
 import { lastingRight, type LastingRight } from './lasting-right.ts';
@@ -24,13 +26,13 @@ export function acceptSockets(server: Server, app: App): () => void {
   const onUpgrade = (incoming: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', () => socket.destroy());
     admit(app, incoming).then(
-      ({ worker, address, sign, right }) => {
+      ({ worker, address, sign, successors, right }) => {
         // Whoever hung up meanwhile has no connection that could end.
         socket.once('close', () => right[Symbol.dispose]());
         if (socket.destroyed) return right[Symbol.dispose]();
         sockets.handleUpgrade(incoming, socket, head, (accepted) => {
           endWith(accepted, right.signal);
-          fleet(app).attach(accepted, { worker, address, signAssignment: sign });
+          fleet(app).attach(accepted, { worker, address, signAssignment: sign, newKeys: successors });
         });
       },
       (error: unknown) => refuse(app, socket, error),
@@ -43,7 +45,9 @@ export function acceptSockets(server: Server, app: App): () => void {
   };
 }
 
-type Admitted = Readonly<{ worker: string; address: string; sign: (assignment: Assignment) => string; right: LastingRight }>;
+type Admitted = Readonly<{
+  worker: string; address: string; sign: (assignment: Assignment) => string; successors: () => readonly string[]; right: LastingRight;
+}>;
 
 async function admit(app: App, incoming: IncomingMessage): Promise<Admitted> {
   const address = arrive(app, incoming);
@@ -60,17 +64,37 @@ async function admit(app: App, incoming: IncomingMessage): Promise<Admitted> {
   fleet(app);
   const record = await app.gatekeeper.identities.principal(worker);
   if (record === undefined) throw new WeirError('identity.required');
-  return { worker, address, sign: signerFor(app, record, evidence.signature !== undefined), right: lastingRight(app, access, admission) };
+  const byHmac = evidence.signature !== undefined;
+  return { worker, address, sign: signerFor(app, record, byHmac), successors: byHmac ? () => [] : successorsFor(app), right: lastingRight(app, access, admission) };
 }
 
 /** A worker with an HMAC key checks assignments with a key derived from it; one that joined has pinned the instance's own key. */
 function signerFor(app: App, record: PrincipalRecord, byHmac: boolean): (assignment: Assignment) => string {
   const hmac = record.keys.find((key) => key.algorithm === 'hmac-sha256');
-  const { signing } = app.signing.instance;
   if (byHmac && hmac !== undefined) return (assignment) => signAssignment(assignmentKeyOfHmac(hmac.key), assignment);
-  if (signing.algorithm !== 'EdDSA' || signing.private === undefined) throw new WeirError('internal', 'The instance key can not sign.');
-  const key = assignmentKeyOfPrivate(signing.private);
-  return (assignment) => signAssignment(key, assignment);
+  return (assignment) => signAssignment(assignmentKeyOfPrivate(privateHalf(app.signing.instance.signing)), assignment);
+}
+
+function privateHalf(key: TokenKey): KeyObject {
+  if (key.algorithm !== 'EdDSA' || key.private === undefined) throw new WeirError('internal', 'The instance key can not sign.');
+  return key.private;
+}
+
+/**
+ * What tells a worker of the instance's new key: the old keys' word for it, each time that the key that signs is another one than this
+ * connection was told. A void key speaks for nothing, so after that its workers join again.
+ */
+function successorsFor(app: App): () => readonly string[] {
+  let told: string | undefined;
+  return () => {
+    const { signing, all } = app.signing.instance;
+    if (signing.id === told) return [];
+    told = signing.id;
+    const jwk = publicJwk(signing);
+    const next = { kty: 'OKP' as const, crv: 'Ed25519' as const, x: jwk?.['x'] ?? '', kid: signing.id };
+    return [...all.values()].filter((key) => key.id !== signing.id)
+      .map((key) => signSuccessor(assignmentKeyOfPrivate(privateHalf(key)), { instance: app.instanceId, key: next }));
+  };
 }
 
 /** A worker whose right ended is told so, and cut off whether it heard it or not. */

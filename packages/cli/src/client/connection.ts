@@ -42,6 +42,9 @@ export async function connect({ environment }: Context, flags: ServerFlags): Pro
   return createClient({ baseUrl, token: () => token });
 }
 
+/** Whether the caller names a server, so that the command goes through it and not to the database of this machine. */
+export const namesServer = ({ environment }: Context, flags: ServerFlags): boolean => (flags.server ?? given(environment, 'WEIR_SERVER')) !== undefined;
+
 type LocalServer = Readonly<{ url: string; certificate: string | undefined }>;
 
 /** The server that holds this user's data directory, with the certificate that it made for itself. */

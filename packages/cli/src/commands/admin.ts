@@ -5,6 +5,7 @@ import type { Context } from '../context.ts';
 import { documented } from '../documentation.ts';
 import { instanceFlags, jsonFlag, listOf, quietFlag, serverFlags, type InstanceFlags } from '../flags.ts';
 import { durationOrZero, text } from '../parse.ts';
+import { keys } from './keys.ts';
 import type { AddFlags, LinkFlags, RotateFlags, ScopeFlags, ShowFlags } from '../actions/user.ts';
 import type { WorkerFlags } from '../actions/workers.ts';
 
@@ -103,4 +104,4 @@ const release = buildCommand<WorkerFlags, [string], Context>({
 });
 const worker = buildRouteMap({ routes: { invite, list: workerList, drain, release }, docs: { brief: 'Machines that run jobs' } });
 
-export const admin = buildRouteMap({ routes: { user, worker }, docs: { brief: 'Principals and workers' } });
+export const admin = buildRouteMap({ routes: { user, worker, keys }, docs: { brief: 'Principals, workers and keys' } });

@@ -4,6 +4,7 @@
  */
 import type { Statements } from './column-types.ts';
 import { initial } from './0001-initial.ts';
+import { externalIdentities } from './0003-external-identities.ts';
 import { policyHistory } from './0005-policy-history.ts';
 import { sharedState } from './0007-shared-state.ts';
 
@@ -11,6 +12,7 @@ export type MigrationList = Readonly<Record<string, Statements>>;
 
 export const migrations: MigrationList = {
   '0001-initial': initial,
+  '0003-external-identities': externalIdentities,
   '0005-policy-history': policyHistory,
   '0007-shared-state': sharedState,
 };

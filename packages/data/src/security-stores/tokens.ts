@@ -38,7 +38,10 @@ export async function issueToken(
     ...(order.role === undefined ? {} : { role: order.role }), ...(order.permissions === undefined ? {} : { permissions: order.permissions }),
     ...(order.sessionId === undefined ? {} : { sid: order.sessionId }),
   }, key);
-  await tx.insertInto('token').values({ jti, principal: principal.id, issuer: order.issuer, issued_at: now, expires_at: exp * 1_000, revoked_at: null }).execute();
+  await tx.insertInto('token').values({
+    jti, principal: principal.id, issuer: order.issuer, issued_at: now, expires_at: exp * 1_000, revoked_at: null,
+    session: order.sessionId ?? null, role: order.role ?? null, permissions: order.permissions === undefined ? null : JSON.stringify(order.permissions), holdings: null,
+  }).execute();
   return { token, jti, expiresAtMs: exp * 1_000 };
 }
 

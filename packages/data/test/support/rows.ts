@@ -16,10 +16,11 @@ export const rows: Schema = {
   principal_key: {
     id: 'key', principal: 'alice', algorithm: 'hmac-sha256', secret: bytes, public_key: null, created_at: at, expires_at: null,
   },
-  signing_key: { id: 'key', purpose: 'token', algorithm: 'EdDSA', secret: bytes, public_key: 'x', created_at: at, retired_at: null },
+  signing_key: { id: 'key', purpose: 'token', algorithm: 'EdDSA', secret: bytes, public_key: 'x', created_at: at, retired_at: null, verifies_until: 1 },
   one_time_secret: { hash: 'h', purpose: 'login', subject: 'alice', facts: '{}', expires_at: at, used_at: null },
   login_session: { id: 's', secret_hash: 'h', principal: 'alice', created_at: at, last_used_at: at, expires_at: at, ended_at: null },
-  token: { jti: 't', principal: 'alice', issuer: 'root', issued_at: at, expires_at: at, revoked_at: null },
+  token: { jti: 't', principal: 'alice', issuer: 'root', issued_at: at, expires_at: at, revoked_at: null, session: 's', role: 'user', permissions: '[]', holdings: '[]' },
+  external_identity: { issuer: 'https://idp.example', subject: 'u1', principal: 'alice', created_at: at, role_as_of: 1 },
   holding: {
     id: 'h1', owner: 'alice', digest: 'd', cid: 'bafk', size: 5, content_type: 'video/mp4', title: 'Ü 🎬', blob: 'b', data_key: null, leaf_digests: new Uint8Array(0),
     policy: null, ceilings: '[]', origin: null, created_at: at, deleted_at: null,

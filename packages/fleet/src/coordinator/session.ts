@@ -16,7 +16,10 @@ const maxUnsentBytes = 4 * 1024 * 1024;
 const progressWriteMs = 2_000;
 const heardWriteMs = 5_000;
 
-export type WorkerIdentity = Readonly<{ worker: string; address: string; signAssignment: (assignment: Assignment) => string }>;
+/** `newKeys`: once after each change of the instance's key, what the old keys say of the new one. */
+export type WorkerIdentity = Readonly<{
+  worker: string; address: string; signAssignment: (assignment: Assignment) => string; newKeys?: () => readonly string[];
+}>;
 
 /** What a session tells the coordinator. */
 export type SessionHost = Readonly<{
@@ -77,8 +80,13 @@ export class WorkerSession {
   assign({ job, fence }: Attempt, assignment: Assignment): void {
     const signed = this.#identity.signAssignment(assignment);
     const now = this.#context.clock();
+    this.#tellNewKeys();
     this.#running.set(job, { fence, moved: 0, movedAt: now, writtenAt: now });
     this.#send({ type: 'assign', assignment: signed });
+  }
+
+  #tellNewKeys(): void {
+    for (const successor of this.#identity.newKeys?.() ?? []) this.#send({ type: 'instance_key', successor });
   }
 
   cancel({ job, fence }: Readonly<{ job: string; fence: number }>): void {
@@ -152,6 +160,7 @@ export class WorkerSession {
     this.#hello = hello;
     for (const row of released) announce(this.#context, row);
     this.#send({ type: 'welcome', worker: this.worker, lease_seconds: this.#context.timings.lease / 1_000, server_time: toInstant(now) });
+    this.#tellNewKeys();
     for (const { job, fence } of active) this.#running.set(job, { fence, moved: 0, movedAt: now, writtenAt: now });
     await this.#renew(active);
     this.#host.ready(this);

@@ -5,10 +5,10 @@ import { systemClock, type Clock } from '@weir/contracts/clock';
 import { WeirError } from '@weir/contracts/errors';
 import type { Progress } from '@weir/contracts/jobs';
 import {
-  workerStopping, type Assignment, type AttemptFailure, type AttemptName, type Capabilities, type CoordinatorMessage, type JobClass, type LogText,
+  workerStopping, type Assignment, type AttemptFailure, type AttemptName, type Capabilities, type CoordinatorMessage, type InstanceKey, type JobClass, type LogText,
   type WorkerMessage,
 } from '@weir/contracts/workers';
-import { openAssignment, type AssignmentKey } from '../assignment.ts';
+import { assignmentKeyOfInstance, openAssignment, openSuccessor, type AssignmentKey } from '../assignment.ts';
 import { canceled, runAttempt, type MediaRunner } from './attempt.ts';
 import { connectPath, WorkerConnection } from './connection.ts';
 import { assignmentKeyOf, signedHeaders, type WorkerCredentials } from './credentials.ts';
@@ -20,6 +20,8 @@ export const workerVersion = '0.1.0';
 export type WorkerOptions = ServerAddress & Readonly<{
   name: string; credentials: WorkerCredentials; slots: number; labels?: Readonly<Record<string, string>>; classes?: readonly JobClass[];
   scratch: string; capabilities: Capabilities; run: MediaRunner; onEvent?: (line: string) => void; clock?: Clock;
+  /** The instance signs with another key from now on, as the pinned one says: pin that. */
+  onInstanceKey?: (key: InstanceKey) => Promise<void>;
 }>;
 
 /** `drain`: finish what runs, take nothing new, then end. `stop`: end at once, giving up what runs. */
@@ -62,7 +64,7 @@ class RunningWorker {
   readonly #options: WorkerOptions;
   readonly #link: ServerLink;
   readonly #connection: WorkerConnection;
-  readonly #key: AssignmentKey;
+  #key: AssignmentKey;
   readonly #clock: Clock;
   readonly #running = new Map<string, Running>();
   /** The newest fence seen of each job, oldest jobs forgotten: a replayed or reordered assignment is not run again. */
@@ -119,11 +121,26 @@ class RunningWorker {
         if (this.#draining) this.#connection.send({ type: 'drain' });
         for (const { report } of this.#running.values()) if (report !== undefined) this.#connection.send(report);
         return;
+      case 'instance_key': return this.#followKey(message.successor);
       case 'assign': return this.#accept(message.assignment);
       case 'cancel': return this.#attempt(message)?.abort.abort();
       case 'lost': return this.#forget(this.#attempt(message));
       case 'settled': return this.#forget(this.#attempt(message));
       case 'leases': return;
+    }
+  }
+
+  /** Only the key that this worker has pinned can name the next one; what others say of it is not for us. */
+  #followKey(jws: string): void {
+    const { credentials, onInstanceKey } = this.#options;
+    if (credentials.kind !== 'ed25519') return;
+    try {
+      const next = openSuccessor(this.#key, jws, credentials.instance);
+      this.#key = assignmentKeyOfInstance(next);
+      this.#tell(`The server signs with a new key (${next.kid}), as its old one confirms.`);
+      onInstanceKey?.(next).catch(() => this.#tell('The new key of the server could not be stored; it is asked for again at the next start.'));
+    } catch (error) {
+      if (!(error instanceof WeirError)) this.#tell('A message about the key of the server could not be read.');
     }
   }
 

@@ -33,6 +33,13 @@ export async function writeProfile(home: string, profile: Readonly<{
   return path;
 }
 
+/** The same profile with the key that the instance signs with now. */
+export async function pinInstanceKey(home: string, name: string, instanceKey: InstanceKey): Promise<void> {
+  const { address, credentials } = await readProfile(profilePath(home, name));
+  const { privateKey, instance } = credentials;
+  await writeProfile(home, { name, server: address.server, fingerprint: address.fingerprint ?? null, privateKey, instance, instanceKey });
+}
+
 /** Errors: `config.invalid` when the file is no profile, `file.permissions` when others can read it. */
 export async function readProfile(path: string): Promise<WorkerProfile> {
   const text = Buffer.from(await readPrivateFile(path, maxProfileBytes)).toString('utf8');

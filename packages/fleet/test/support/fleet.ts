@@ -66,7 +66,7 @@ async function startNode(data: Data, options: FleetOptions) {
   const coordinatorOptions: CoordinatorOptions = {
     data, content, directory: folder.path, instance, timings: { ...quick, ...options.timings },
     authorizeInput: async (owner, holding) => options.authorize?.(owner, holding) ?? true,
-    signGrant: jobGrantSigner('weir', instance, key), onError: (error) => errors.push(error),
+    signGrant: jobGrantSigner('weir', instance, () => key), onError: (error) => errors.push(error),
     verifyOutputs: options.verify?.({ data, content, scratch }) ?? unexamined,
   };
   const state = { coordinator: new Coordinator(coordinatorOptions), requests: 0, breakInputAfter: 0 };

@@ -58,6 +58,7 @@ export const Config = z.strictObject({
   }).prefault({}),
   keys: z.strictObject({
     directory: z.string().min(1).max(4_096).optional().meta({ description: 'Where the master key lies: outside the data directory, mode 0700' }),
+    rotation_days: z.int().min(0).max(3_650).default(0).meta({ description: 'Replace the keys that sign tokens when they are so old; 0 leaves that to `weir admin keys rotate`' }),
   }).prefault({}),
   permissions: z.strictObject({
     default_role: RoleName.default('none').meta({ description: 'The role of requests without evidence' }),

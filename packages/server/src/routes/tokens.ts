@@ -1,15 +1,12 @@
-/** Tokens: issued narrowed, revoked; what the caller may do; the public keys. */
+/** Tokens: issued narrowed, revoked; what the caller may do. */
 import { WeirError } from '@weir/contracts/errors';
 import { Permissions, toInstant, TokenReply, TokenRequest, Ulid } from '@weir/contracts/identity';
 import { issueToken, revokeToken } from '@weir/data/security-stores/tokens';
 import type { Identity } from '@weir/security/identity';
 import { permissions } from '@weir/security/roles';
-import { publicJwk } from '@weir/security/token-keys';
 import { z } from 'zod';
 import { changeEntry } from '../audit-trail.ts';
 import { route } from '../route.ts';
-
-const JwkSet = z.strictObject({ keys: z.array(z.record(z.string(), z.string())) });
 
 export const routes = [
   route({
@@ -51,10 +48,6 @@ export const routes = [
   route({
     method: 'GET', path: '/api/v1/permissions', action: 'permissions.read_own', reply: Permissions, summary: 'Who you are here and what you may do',
   }, async ({ admission }) => ownPermissions(admission.identity)),
-
-  route({
-    method: 'GET', path: '/.well-known/jwks.json', action: 'health.read', reply: JwkSet, summary: 'Public keys of access tokens (RFC 7517)',
-  }, async ({ app }) => ({ keys: [...app.signing.access.all.values()].flatMap((key) => { const jwk = publicJwk(key); return jwk === undefined ? [] : [{ ...jwk }]; }) })),
 ];
 
 type Shown = Readonly<z.input<typeof Permissions>>;
