@@ -1,4 +1,5 @@
 /** What ends a command that runs for long: a signal, or the end of the process that started it. */
+import { isatty } from 'node:tty';
 import type { Environment } from './context.ts';
 
 export type Lifetime = Readonly<{
@@ -25,7 +26,9 @@ export function watchLifetime(environment: Environment): Lifetime {
     requestedAt = now;
     (drain.signal.aborted ? stop : drain).abort();
   };
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, request);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, request);
+  // The terminal was closed; a service, which has none, is told by it to read its certificate again.
+  process.on('SIGHUP', isatty(0) ? request : () => undefined);
   const parent = Number(environment['WEIR_PARENT'] ?? process.ppid);
   const timer = setInterval(() => {
     if (process.ppid === parent) return;

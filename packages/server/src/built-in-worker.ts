@@ -18,7 +18,7 @@ export async function startBuiltInWorker(app: App, tls: ServerTls | undefined, j
   const key = await freshKey(app);
   const scratch = path.join(jobs, builtInWorkerName);
   await mkdir(scratch, { recursive: true, mode: 0o700 });
-  const settings = JSON.stringify({
+  const settings = (): string => JSON.stringify({
     server: loopbackUrl(app), name: builtInWorkerName, key, slots: app.config.fleet.slots, scratch, ...(tls === undefined ? {} : { fingerprint: tls.fingerprint }),
   });
   let child: ChildProcess | undefined;
@@ -28,7 +28,7 @@ export async function startBuiltInWorker(app: App, tls: ServerTls | undefined, j
     const started = spawn(process.execPath, [entry], { stdio: ['pipe', 'ignore', 'pipe'], env: workerEnvironment() });
     child = started;
     started.stdin.on('error', () => undefined);
-    started.stdin.write(`${settings}\n`);
+    started.stdin.write(`${settings()}\n`);
     started.stderr.setEncoding('utf8').on('data', (text: string) => { for (const line of text.split('\n')) if (line !== '') app.log.info({ worker: builtInWorkerName }, line.slice(0, 2_000)); });
     started.once('error', (error) => { app.log.error({ err: error }, 'the built-in worker could not be started'); });
     started.once('exit', (code, signal) => {
@@ -38,6 +38,8 @@ export async function startBuiltInWorker(app: App, tls: ServerTls | undefined, j
     });
   };
   start();
+  // It knows the server by its certificate: with another one it starts again.
+  tls?.onChange(() => child?.stdin?.end());
   return {
     async [Symbol.asyncDispose]() {
       stopped = true;

@@ -40,6 +40,7 @@ import { offeredMethods } from './offered-methods.ts';
 import { openReplayMemory } from './replay-memory.ts';
 import { openSteadyClock } from './steady-clock.ts';
 import { openTls, type ServerTls } from './tls.ts';
+import { followCertificate } from './tls-reload.ts';
 import { version } from './version.ts';
 import { serveWebPage } from './web-page.ts';
 import { acceptSockets } from './worker-socket.ts';
@@ -110,6 +111,7 @@ export async function serve({ config, dataFlag, environment, builtInWorker }: Se
   });
   audit.start(gatekeeper.refusals);
   const server = buildHttpServer(app, tls);
+  if (tls !== undefined) starting.use(followCertificate(tls, log));
   await serveWebPage(server, app, webFolder, offeredMethods(allRoutes));
   const stopSockets = acceptSockets(server.server, app);
   starting.defer(async () => {

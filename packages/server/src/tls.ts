@@ -5,20 +5,54 @@ import { readFile } from 'node:fs/promises';
 import type { RequestListener, Server, ServerOptions } from 'node:http';
 import https from 'node:https';
 import path from 'node:path';
+import { createSecureContext } from 'node:tls';
 import { WeirError } from '@weir/contracts/errors';
 import { readPrivateFile, writePrivateFile } from '@weir/credentials/private-file';
 import type { Config } from './config/schema.ts';
 
-export type ServerTls = Readonly<{
-  /** SHA-256 of the certificate, in hex without colons: what workers pin. */
-  fingerprint: string;
-  certificatePem: string;
-  selfSigned: boolean;
-  createServer(options: ServerOptions, handler: RequestListener): Server;
-}>;
-
 const mostPemBytes = 262_144;
 const lifeDays = 825;
+
+type Files = Readonly<{ cert: string; key: string }>;
+type Pair = Readonly<{ cert: string; key: string; leaf: X509Certificate }>;
+
+/** The listener's certificate: what it is now, and how to read it again while connections go on. */
+export class ServerTls {
+  readonly files: Files;
+  #pair: Pair;
+  readonly #servers: https.Server[] = [];
+  readonly #listeners: (() => void)[] = [];
+
+  constructor(files: Files, pair: Pair) {
+    this.files = files;
+    this.#pair = pair;
+  }
+
+  /** SHA-256 of the certificate, in hex without colons: what workers pin. */
+  get fingerprint(): string { return this.#pair.leaf.fingerprint256.replaceAll(':', '').toLowerCase(); }
+  get certificatePem(): string { return this.#pair.cert; }
+
+  createServer(options: ServerOptions, handler: RequestListener): Server {
+    const server = https.createServer({ ...options, ...contextOf(this.#pair) }, handler);
+    this.#servers.push(server);
+    return server;
+  }
+
+  /** Called after each change of the certificate. */
+  onChange(listener: () => void): void { this.#listeners.push(listener); }
+
+  /** Reads the files again; new connections get what they hold, open ones go on. True if it is another certificate. A pair that can't be used throws, and the old one stays. */
+  async reload(): Promise<boolean> {
+    const pair = await readPair(this.files);
+    if (pair.cert === this.#pair.cert && pair.key === this.#pair.key) return false;
+    for (const server of this.#servers) server.setSecureContext(contextOf(pair));
+    this.#pair = pair;
+    for (const listener of this.#listeners) listener();
+    return true;
+  }
+}
+
+const contextOf = ({ cert, key }: Pair) => ({ cert, key, minVersion: 'TLSv1.2' as const, honorCipherOrder: true });
 
 /** Undefined without `[server] tls`. `directory` is where a self-signed pair is kept: beside the master keys. */
 export async function openTls(config: Config, directory: string, instanceId: string): Promise<ServerTls | undefined> {
@@ -27,14 +61,21 @@ export async function openTls(config: Config, directory: string, instanceId: str
   if ((certPath === undefined) !== (keyPath === undefined)) throw new WeirError('config.invalid', '[server] cert_path and key_path go together: set both, or neither for a self-signed certificate.');
   const files = certPath !== undefined && keyPath !== undefined
     ? { cert: certPath, key: keyPath } : await selfSigned(path.join(directory, `${instanceId}-tls`), address, hosts);
+  return new ServerTls(files, await readPair(files));
+}
+
+async function readPair(files: Files): Promise<Pair> {
   const cert = await readPem(files.cert);
   const key = Buffer.from(await readPrivateFile(files.key, mostPemBytes)).toString('utf8');
   const leaf = parseCertificate(cert, files.cert);
   if (Date.parse(leaf.validTo) < Date.now()) throw new WeirError('config.invalid', `The certificate ${files.cert} ended on ${leaf.validTo}; renew it.`);
-  return {
-    fingerprint: leaf.fingerprint256.replaceAll(':', '').toLowerCase(), certificatePem: cert, selfSigned: certPath === undefined,
-    createServer: (options, handler) => https.createServer({ ...options, cert, key, minVersion: 'TLSv1.2', honorCipherOrder: true }, handler),
-  };
+  const pair = { cert, key, leaf };
+  try {
+    createSecureContext(contextOf(pair));
+  } catch (cause) {
+    throw new WeirError('config.invalid', `${files.key} is not the private key of the certificate ${files.cert}.`, { cause });
+  }
+  return pair;
 }
 
 async function readPem(file: string): Promise<string> {
