@@ -1,5 +1,7 @@
 /** A right that ends, ends what is running within one second: directly and through nginx as Debian configures it, with a slow reader. */
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startNginx, type Nginx } from './support/nginx.ts';
@@ -109,6 +111,41 @@ test.each(Object.keys(cases).flatMap((name) => ways.map((way) => [name, way] as 
   expect([401, 403, 404]).toContain((await weir.anonymous.fetch(target, { headers })).status);
   await watching.ended;
   expectEnded(watching, revokedAt, way);
+});
+
+test.each([250_000, 1_000_000, 4_000_000])('a slow reader of %i bytes per second ends within a second: what it has not read is not sent', async (rate) => {
+  const weir = serverOf('directly');
+  const owner = await weir.principal(newName(), 'user');
+  const cid = await owner.upload(newFilm());
+  const { target, headers, revoke } = await (cases['the grant is revoked'] ?? notThere)(weir, owner, cid);
+  using watching = new PacedReader(weir.url, target, headers, rate);
+  await watching.has(rate * 2.5);
+  await revoke();
+  const revokedAt = performance.now();
+  watching.mark();
+  await watching.ended;
+  const tookMs = Math.round((watching.endedAt ?? Infinity) - revokedAt);
+  console.log(`${rate} bytes/s: ended after ${tookMs} ms and ${watching.sinceMark} more bytes`);
+  expect(tookMs).toBeLessThanOrEqual(withinMs);
+});
+
+test('curl with a limited rate ends with an error within a second', async () => {
+  const weir = serverOf('directly');
+  const owner = await weir.principal(newName(), 'user');
+  const cid = await owner.upload(newFilm());
+  const grant = await owner.json<{ grant_id: string; url: string }>('POST', '/api/v1/grants', { cid });
+  const { pathname, search } = new URL(grant.url);
+  const curl = spawn('curl', ['--silent', '--limit-rate', '1M', '--max-time', '30', weir.url + pathname + search], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exit = once(curl, 'close');
+  let received = 0;
+  curl.stdout.on('data', (piece: Buffer) => { received += piece.length; });
+  await expect.poll(() => received, { timeout: 20_000 }).toBeGreaterThan(4_000_000);
+  await owner.json('DELETE', `/api/v1/grants/${grant.grant_id}`);
+  const revokedAt = performance.now();
+  const [code] = await exit as [number];
+  console.log(`curl: ended after ${Math.round(performance.now() - revokedAt)} ms`);
+  expect(code).not.toBe(0);
+  expect(performance.now() - revokedAt).toBeLessThanOrEqual(withinMs);
 });
 
 test('a reader that is slower still gets no more through nginx than what its sockets held', async () => {

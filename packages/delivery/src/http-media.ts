@@ -1,10 +1,11 @@
 /** Sends stored content over HTTP: whole or in ranges, verified before it leaves, no faster than the reader takes it, ended the moment the right ends. */
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { TLSSocket } from 'node:tls';
 import { contentRange, parseRange, rangeApplies, type ByteRange } from '@weir/content/ranges';
 import type { BlobReader } from '@weir/content/reader';
 import { newUlid } from '@weir/contracts/clock';
 import { safeDisposition, servedType } from './media-types.ts';
+import { ReaderPace } from './reader-pace.ts';
+import { closeByReset } from './tcp-facts.ts';
 
 export type MediaReply = Readonly<{
   /** Bytes of the content. */
@@ -14,6 +15,8 @@ export type MediaReply = Readonly<{
   /** Strong entity tag, with its quotes. */
   etag: string;
   cacheControl: string;
+  /** `reader`: the right may be withdrawn, so no more is sent than the reader keeps up with. */
+  pace: 'reader' | 'kernel';
   open: () => Promise<BlobReader>;
 }>;
 
@@ -78,16 +81,26 @@ async function sendParts(
   await using reader = await media.open();
   try {
     response.writeHead(status, head);
+    const pace = media.pace === 'reader' ? ReaderPace.of(response.socket) : undefined;
     for (const { before, range } of parts) {
       if (before !== undefined) await write(response, Buffer.from(before, 'latin1'), signal);
       if (range === undefined) continue;
-      for await (const piece of reader.lend(range.start, range.end, signal)) await write(response, piece, signal);
+      for await (const piece of reader.lend(range.start, range.end, signal)) await writePaced(response, piece, pace, signal);
     }
     response.end();
   } catch (error) {
     // The length was promised: a clean end would pass a part off as the whole.
     resetConnection(response);
     throw error;
+  }
+}
+
+async function writePaced(response: ServerResponse, bytes: Buffer, pace: ReaderPace | undefined, signal: AbortSignal): Promise<void> {
+  if (pace === undefined) return write(response, bytes, signal);
+  for (let from = 0; from < bytes.length;) {
+    const end = from + await pace.room(bytes.length - from, signal);
+    await write(response, bytes.subarray(from, end), signal);
+    from = end;
   }
 }
 
@@ -110,12 +123,11 @@ async function write(response: ServerResponse, bytes: Buffer, signal: AbortSigna
   });
 }
 
-/** Ends a response at once, not politely: what waits in the kernel is dropped with a TCP reset where that is possible. */
-export function resetConnection(response: ServerResponse): void {
-  const { socket } = response;
+/** Ends a response at once, not politely: what waits in the kernel is dropped with a TCP reset. */
+export function resetConnection({ socket }: ServerResponse): void {
   if (socket === null || socket.destroyed) return;
-  if (socket instanceof TLSSocket) socket.destroy();
-  else socket.resetAndDestroy();
+  closeByReset(socket);
+  socket.destroy();
 }
 
 function matchesAny(header: string | undefined, etag: string): boolean {

@@ -5,7 +5,7 @@ import { Content } from '@weir/contracts/content';
 import { errors, WeirError } from '@weir/contracts/errors';
 import { CidText, PrincipalId, toInstant } from '@weir/contracts/identity';
 import { useGrant } from '@weir/data/security-stores/grants';
-import { resetConnection, sendContent } from '@weir/delivery/http-media';
+import { resetConnection, sendContent, type MediaReply } from '@weir/delivery/http-media';
 import { parseCid } from '@weir/security/content-id';
 import { z } from 'zod';
 import type { App } from '../app.ts';
@@ -86,9 +86,9 @@ async function sendHolding(context: Context<z.output<typeof ByCid>, z.output<typ
   for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) response.setHeader(name, value);
   const isPublic = holding.policy?.level === 'public' && admission.grant === undefined;
   const { row } = holding;
-  const media = {
+  const media: MediaReply = {
     size: row.size, contentType: context.query.download === undefined ? row.content_type : 'application/octet-stream', title: row.title, etag: etagOf(app, holding, isPublic),
-    cacheControl: isPublic ? 'public, max-age=60' : 'private, no-store', open: () => app.content.open(row),
+    cacheControl: isPublic ? 'public, max-age=60' : 'private, no-store', pace: isPublic ? 'kernel' : 'reader', open: () => app.content.open(row),
   };
   try {
     await sendContent(response, incoming.headers, media, AbortSignal.any([signal, ended.signal]));

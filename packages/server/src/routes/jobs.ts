@@ -114,7 +114,8 @@ async function sendInput({ app, admission, principal, parameters, incoming, repl
   const row = await holdingById(app.data.read, input.holding);
   if (row === undefined) throw new WeirError('object.absent');
   const media = {
-    size: row.size, contentType: 'application/octet-stream', title: `input-${parameters.index}`, etag: `"${row.blob}"`, cacheControl: 'private, no-store', open: () => app.content.open(row),
+    size: row.size, contentType: 'application/octet-stream', title: `input-${parameters.index}`, etag: `"${row.blob}"`, cacheControl: 'private, no-store', pace: 'kernel' as const,
+    open: () => app.content.open(row),
   };
   try {
     await sendContent(reply.raw, incoming.headers, media, signal);
