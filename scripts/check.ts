@@ -10,7 +10,7 @@ const checks: readonly (readonly [name: string, command: string, ...rest: string
   ['types', bin('tsc'), '-p', '.'],
   ['types of the web page', bin('tsc'), '-p', 'packages/web', '--noEmit'],
   ['types of its tests', bin('tsc'), '-p', 'packages/web/test', '--noEmit'],
-  ['lint', bin('oxlint'), '--type-aware', '--deny-warnings', 'packages', 'scripts', 'test'],
+  ['lint', bin('oxlint'), '--type-aware', '--deny-warnings', 'packages', 'scripts', 'test', 'examples'],
   ['unused and unlisted', process.execPath, bin('knip')],
   ['floors', process.execPath, 'scripts/floors.ts'],
 ];

@@ -51,16 +51,18 @@ export type Flaw = Readonly<{ id: string; writer: string; sequence: number; reas
 
 /** Reads one writer's events in order and says where the chain first breaks. Feed every event, then `finish` with the checkpoints. */
 export class ChainVerifier {
-  #sequence = 0;
-  #hash = chainStart;
+  #sequence: number;
+  #hash: string;
   #flaw: Flaw | undefined;
   readonly #hashes = new Map<number, string>();
   readonly #wanted: ReadonlySet<number>;
   readonly #writer: string;
 
-  /** `checkpoints` of this writer; only the hashes at their sequences are remembered. */
-  constructor(writer: string, checkpoints: readonly Checkpoint[]) {
+  /** `checkpoints` of this writer; only the hashes at their sequences are remembered. `after`: the event before the first, where that one is gone. */
+  constructor(writer: string, checkpoints: readonly Checkpoint[], after: Readonly<{ sequence: number; hash: string }> = { sequence: 0, hash: chainStart }) {
     this.#writer = writer;
+    this.#sequence = after.sequence;
+    this.#hash = after.hash;
     this.#wanted = new Set(checkpoints.map((point) => point.sequence));
   }
 

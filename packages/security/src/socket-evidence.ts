@@ -1,0 +1,39 @@
+/** The token that a request brings, and where it was found: in a header, a cookie, or (where that is allowed) the address. */
+import type { IncomingHttpHeaders } from 'node:http';
+import { EvidenceRefused } from './identity.ts';
+
+export type PresentedToken = Readonly<{ token: string; from: 'header' | 'cookie' | 'query' }>;
+
+const maxHeaderLength = 16_384;
+
+/** Two tokens, even equal ones, are refused: nobody should have to know which one counts. Undefined: none. */
+export function presentedToken(
+  { headers, url = '/' }: Readonly<{ headers: IncomingHttpHeaders; url?: string | undefined }>,
+  { cookieName, allowQueryTokens = false }: Readonly<{ cookieName?: string | undefined; allowQueryTokens?: boolean | undefined }>,
+): PresentedToken | undefined {
+  const found: PresentedToken[] = [
+    ...headerTokens(headers.authorization).map((token) => ({ token, from: 'header' as const })),
+    ...(cookieName === undefined ? [] : cookiesNamed(headers.cookie, cookieName).map((token) => ({ token, from: 'cookie' as const }))),
+    ...(allowQueryTokens ? queryTokens(url).map((token) => ({ token, from: 'query' as const })) : []),
+  ];
+  if (found.length > 1) throw new EvidenceRefused('two tokens');
+  return found[0];
+}
+
+function headerTokens(header: string | undefined): string[] {
+  if (header === undefined) return [];
+  const token = /^Bearer ([A-Za-z0-9._-]{1,8192})$/i.exec(header)?.[1];
+  if (token === undefined) throw new EvidenceRefused('authorization header');
+  return [token];
+}
+
+function cookiesNamed(header: string | undefined, name: string): string[] {
+  if (header === undefined) return [];
+  if (header.length > maxHeaderLength) throw new EvidenceRefused('cookie header');
+  return header.split(';').map((pair) => pair.trim()).filter((pair) => pair.startsWith(`${name}=`)).map((pair) => pair.slice(name.length + 1));
+}
+
+function queryTokens(url: string): string[] {
+  const mark = url.indexOf('?');
+  return mark === -1 ? [] : new URLSearchParams(url.slice(mark + 1)).getAll('token');
+}

@@ -1,0 +1,80 @@
+/** How an application sets up its streaming security: in code, or as the configuration it has already. */
+import type { Clock } from '@weir/contracts/clock';
+import { WeirError } from '@weir/contracts/errors';
+import { z } from 'zod';
+import type { KeyRing } from './key-ring.ts';
+import type { RateLimit } from './rate-limits.ts';
+import type { Role } from './roles.ts';
+import type { KeyBits } from './sealed-content.ts';
+import { secretKeySetting } from './streaming-keys.ts';
+import type { StreamingStores } from './streaming-stores.ts';
+
+export type StreamingSecurityOptions = Readonly<{
+  /** At least 32 bytes of randomness. Tokens are then HS256: they never carry the role `admin` or a right that manages. */
+  secretKey?: string | undefined;
+  /** In place of `secretKey`: tokens are then Ed25519, and keys can be rotated. */
+  keyRing?: KeyRing | undefined;
+  /** False switches the middleware of the adapters off; everything that is called by hand works all the same. */
+  enabled?: boolean | undefined;
+  tokenExpirySeconds?: number | undefined;
+  /** By name, beside the default ones; `period` in seconds. */
+  rateLimits?: Readonly<Record<string, Readonly<{ limit: number; period: number }>>> | undefined;
+  /** Other web origins that may open sockets and call; never `*`. */
+  allowedOrigins?: readonly string[] | undefined;
+  /** The application's own origins. Without any list, only callers without an `Origin` pass: programs, not pages. */
+  ownOrigins?: readonly string[] | undefined;
+  encryption?: Readonly<{ enabled?: boolean | undefined; defaultKeyBits?: KeyBits | undefined }> | undefined;
+  stores?: Partial<StreamingStores> | undefined;
+  /** What roles may do; the built-in ones by default. */
+  roles?: ReadonlyMap<string, Role> | undefined;
+  /** `iss` and default `aud` of its tokens. */
+  issuer?: string | undefined;
+  /** A cookie that holds an access token, for pages that can't send headers. */
+  cookieName?: string | undefined;
+  /** Accept `?token=` on sockets: such a token shows in logs and histories. */
+  allowQueryTokens?: boolean | undefined;
+  /** Peers whose X-Forwarded-For is believed. */
+  trustedProxies?: readonly string[] | undefined;
+  clock?: Clock | undefined;
+  /** Told what failed in the background: refusals that could not be written to the audit trail. A warning of the process by default. */
+  onError?: ((error: unknown) => void) | undefined;
+}>;
+
+const Limits = z.record(z.string().regex(/^[a-z][a-z0-9_]{0,31}$/), z.strictObject({ limit: z.int().min(1), period: z.number().positive() }));
+const SeedConfig = z.strictObject({
+  streaming_security: z.strictObject({
+    enabled: z.boolean().default(true),
+    secret_key: z.string().optional(),
+    token_expiry_seconds: z.int().min(1).max(31_536_000).optional(),
+    rate_limits: Limits.optional(),
+    allowed_origins: z.array(z.string()).optional(),
+    encryption: z.strictObject({
+      enabled: z.boolean().default(true),
+      default_key_bits: z.literal([128, 256], 'write 256 or 128: AES-192 has no place in any suite that is used here').default(256),
+    }).optional(),
+  }),
+  api: z.strictObject({ enabled: z.boolean().default(true), host: z.string().default('127.0.0.1'), port: z.int().min(0).max(65_535).default(8080) }).optional(),
+});
+
+/**
+ * Options of a configuration `{ streaming_security: { enabled, secret_key, … }, api: { host, port } }`. The environment wins over it:
+ * `WEIR_STREAMING_SECURITY__SECRET_KEY`. Errors: `config.invalid` naming each setting that is refused.
+ */
+export function optionsOfConfig(config: unknown, environment: Readonly<Record<string, string | undefined>> = process.env): StreamingSecurityOptions {
+  const parsed = SeedConfig.safeParse(config);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new WeirError('config.invalid', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'refused'}`);
+  }
+  const { enabled, secret_key: literal, token_expiry_seconds: tokenExpirySeconds, rate_limits: rateLimits, allowed_origins: allowedOrigins, encryption } = parsed.data.streaming_security;
+  const secretKey = environment['WEIR_STREAMING_SECURITY__SECRET_KEY'] ?? literal;
+  if (secretKey === undefined) throw new WeirError('config.invalid', `Set ${secretKeySetting} to fresh randomness: openssl rand -base64 48`);
+  return {
+    enabled, secretKey, tokenExpirySeconds, rateLimits, allowedOrigins,
+    ...(encryption === undefined ? {} : { encryption: { enabled: encryption.enabled, defaultKeyBits: encryption.default_key_bits } }),
+  };
+}
+
+/** Named limits in the words of the rate limits' room. */
+export const limitsOf = (given: StreamingSecurityOptions['rateLimits'] = {}): Record<string, RateLimit> =>
+  Object.fromEntries(Object.entries(given).map(([name, { limit, period }]) => [name, { limit, periodSeconds: period }]));
