@@ -156,7 +156,7 @@ test('an upload that breaks off, is shorter or longer than it says, or too large
   await expect.poll(async () => [state.digest() === before, await blobCount(), (await readdir(path.join(weir.dataPath, 'uploads'))).length], { timeout: 5_000 }).toEqual([true, blobs, 0]);
 });
 
-test('a JSON body over its limit is refused before it is read, and one that is no plain message is 400', async () => {
+test('a JSON body over its limit is refused before it is read, and one that is no plain message is 400 (streamkit §2.10 #2)', async () => {
   const before = state.digest();
   const { hostname, port } = new URL(weir.url);
   const answered = await sendBytes(weir.url, `POST /api/v1/tokens HTTP/1.1\r\nhost: ${hostname}:${port}\r\nauthorization: ${alice.evidence()['authorization'] ?? ''}\r\ncontent-type: application/json\r\ncontent-length: 2000000\r\n\r\n`, 3_000);

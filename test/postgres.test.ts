@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { freshPostgres } from './support/postgres.ts';
 import { startWeir } from './support/weir.ts';
 
-test('a server on PostgreSQL keeps content, policies, grants and the audit chain, also over a kill', async (context) => {
+test('a server on PostgreSQL keeps content, policies, grants and the audit chain, also over a kill (dffmpeg §2 #15)', async (context) => {
   const url = await freshPostgres(context);
   await using weir = await startWeir({ environment: { WEIR_DATABASE__URL: url } });
   const alice = await weir.principal('alice', 'user');

@@ -113,6 +113,19 @@ test('a file is uploaded, and who may use it is said in words', async () => {
   await page.context().close();
 });
 
+test('a title that is markup is shown as it is written, and does nothing (dffmpeg §2 #12)', async () => {
+  const page = await openSignedIn();
+  await page.goto(`${home}/library`);
+  const title = '<img src=x onerror=document.title=666>.txt';
+  await page.getByLabel('Files to upload').setInputFiles({ name: title, mimeType: 'text/plain', buffer: Buffer.from('markup') });
+  await page.getByText('Uploads finished').waitFor();
+  await page.getByRole('link', { name: 'Open', exact: true }).click();
+  await page.getByRole('heading', { level: 1, name: title }).waitFor();
+  expect(await page.locator('img[src="x"]').count()).toBe(0);
+  expect(await page.title()).not.toContain('666');
+  await page.context().close();
+});
+
 test('a link plays signed out, and revoking it stops the player within a second', async () => {
   const page = await openSignedIn();
   await openClip(page);

@@ -89,7 +89,7 @@ const fragments = [
   '/etc/passwd', 'file:/etc/passwd', 'concat:/a|/b', '{out:../x}', '{in:99}', '-i', '-f', 'hls', '-safe', '-protocol_whitelist', '..', '|', "'", '\\', ',', ';', '[', ']', '=', ':', '%', '\0', '-', '--', '-/vf',
 ];
 
-test('no mutation of an accepted list gives an argument vector that reaches outside', () => {
+test('no mutation of an accepted list gives an argument vector that reaches outside (dffmpeg §2 #2)', () => {
   const list = fc.constantFrom(...legitimateLists);
   const edit = fc.record({
     at: fc.nat(), what: fc.constantFrom('replace', 'insert', 'remove', 'splice', 'swap'), word: fc.oneof(fc.constantFrom(...fragments), fc.string({ maxLength: 30 })), cut: fc.nat(),

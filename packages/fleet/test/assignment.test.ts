@@ -18,7 +18,7 @@ const pinned = assignmentKeyOfInstance({ kty: 'OKP', crv: 'Ed25519', x: publicKe
 const shared = assignmentKeyOfHmac(randomBytes(32));
 const refused = expect.objectContaining({ code: 'permission.refused' });
 
-test('an assignment opens with its key, for its worker, in its time, and gives back what was signed', () => {
+test('an assignment opens with its key, for its worker, in its time, and gives back what was signed (dffmpeg §2 #3)', () => {
   expect(openAssignment(pinned, signAssignment(signing, claims), 'w1', now)).toEqual(claims);
   expect(openAssignment(shared, signAssignment(shared, claims), 'w1', now)).toEqual(claims);
 });

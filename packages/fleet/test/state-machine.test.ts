@@ -97,7 +97,7 @@ function holds(before: JobRow, after: JobRow, what: string, world: World): void 
   }
 }
 
-test('whatever happens in whatever order, a job is published at most once, by its newest attempt, and an end is final', async () => {
+test('whatever happens in whatever order, a job is published at most once, by its newest attempt, and an end is final (dffmpeg §2 #16)', async () => {
   await using engine = await sqlite();
   for (const worker of workers) await register(engine.data, worker);
   await fc.assert(fc.asyncProperty(fc.array(event, { minLength: 20, maxLength: 80, size: 'max' }), async (events) => {
