@@ -17,7 +17,7 @@ const postgresFull = '53100';
 /** Classes: connection lost, out of resources, stopped by the operator or a timeout, system error. */
 const postgresFailures: readonly string[] = ['08', '53', '57', '58'];
 /** What the driver says without a code when a connection broke or none came about. */
-const driverFailures = /^(Connection terminated|timeout exceeded when trying to connect|The database is silent)/;
+const driverFailures = /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|The database is silent)/;
 const connectionFailures: readonly string[] = ['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'EAI_AGAIN'];
 
 /** A unique constraint or primary key refused the row, on either engine, also when the error was wrapped. */

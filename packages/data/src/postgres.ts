@@ -68,6 +68,8 @@ function kyselyOver(
   // The pool drops an idle connection that broke and makes another when one is needed, which then reports what is wrong.
   // Without a listener the event would end the process.
   pool.on('error', () => undefined);
+  // The same for one that breaks while it is lent, between two statements: the next of them reports it.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return new Kysely<Schema>({
     dialect: new PostgresDialect({
       pool,

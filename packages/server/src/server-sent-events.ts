@@ -10,6 +10,10 @@ export async function sendEvents<T>(reply: FastifyReply, name: string | ((value:
   reply.hijack();
   response.writeHead(200, { ...plain(reply.getHeaders()), 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
   response.flushHeaders();
+  // What is waited for may never come: the end does not wait for it.
+  const end = (): void => { response.destroy(); };
+  signal.addEventListener('abort', end, { once: true });
+  if (signal.aborted) end();
   const heartbeat = setInterval(() => response.write(':\n\n'), heartbeatMs);
   let id = 0;
   try {
@@ -24,6 +28,7 @@ export async function sendEvents<T>(reply: FastifyReply, name: string | ((value:
     if (!signal.aborted) throw error;
   } finally {
     clearInterval(heartbeat);
+    signal.removeEventListener('abort', end);
   }
 }
 
