@@ -44,7 +44,7 @@ test(`${rounds} kills at random instants lose nothing that was answered and do n
   expect(killedEncoding).toBeGreaterThanOrEqual(rounds / 4);
   for (const id of jobs) await expectDoneOnce(weir, alice, id);
   const admin = await weir.admin();
-  expect(await admin.json('GET', '/api/v1/audit/verification')).toMatchObject({ intact: true, first_bad: null });
+  expect(await admin.json('POST', '/api/v1/audit/verify')).toMatchObject({ intact: true, first_bad: null });
 }, 60_000 + rounds * 15_000);
 
 const encoding = (cid: string) => ({ recipe: 'mp4-h264', parameters: { height: 240, preset: 'fast' }, inputs: [{ cid }], max_attempts: 10 });

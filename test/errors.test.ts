@@ -141,7 +141,7 @@ test.runIf(isRoot)('on a full disk an upload is 507 and leaves nothing, and what
   const small = await alice.upload(randomBytes(2_000_000));
   expect((await alice.json<{ items: { cid: string }[] }>('GET', '/api/v1/library')).items.map((item) => item.cid)).toEqual([small, cid]);
   await wait(1_100);
-  expect(await (await weir.admin()).json('GET', '/api/v1/audit/verification')).toMatchObject({ intact: true });
+  expect(await (await weir.admin()).json('POST', '/api/v1/audit/verify')).toMatchObject({ intact: true });
 });
 
 /** 24 MiB of memory as the data directory, seen by the server alone. */

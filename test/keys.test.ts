@@ -115,7 +115,7 @@ test('the audit key is replaced and the whole chain still verifies; each rotatio
   await weir.kill('SIGTERM');
   await weir.start();
   const again = await weir.admin();
-  expect(await again.json('GET', '/api/v1/audit/verification')).toMatchObject({ intact: true });
+  expect(await again.json('POST', '/api/v1/audit/verify')).toMatchObject({ intact: true });
   expect((await again.json<{ items: unknown[] }>('GET', '/api/v1/audit?action=key.rotate')).items[0]).toMatchObject({ object: `key:${kid}`, principal: 'admin' });
   const { items } = await again.json<{ items: { kid: string; state: string; purpose: string }[] }>('GET', '/api/v1/keys');
   expect(items.find((key) => key.kid === kid)).toMatchObject({ state: 'signing', purpose: 'audit' });

@@ -19,5 +19,5 @@ test('a server on PostgreSQL keeps content, policies, grants and the audit chain
   expect(Buffer.from(await again.arrayBuffer()).equals(bytes)).toBe(true);
   expect((await weir.anonymous.fetch(`${target.pathname}${target.search}`)).status).toBe(403);
   const admin = await weir.admin();
-  expect(await admin.json('GET', '/api/v1/audit/verification')).toMatchObject({ intact: true });
+  expect(await admin.json('POST', '/api/v1/audit/verify')).toMatchObject({ intact: true });
 });

@@ -122,7 +122,7 @@ test('a flipped byte in a stored blob is a failure that says so, and never chang
   }
   expect(Buffer.from(await (await bob.get(cid)).arrayBuffer()).equals(bytes)).toBe(true);
   expect(weir.log).toContain('content.damaged');
-  expect((await admin.send('GET', '/api/v1/audit/verification')).status).toBe(200);
+  expect((await admin.send('POST', '/api/v1/audit/verify')).status).toBe(200);
 });
 
 /** All files under the home but the keys, and the log. */

@@ -145,7 +145,8 @@ export const doors: Readonly<Record<string, readonly Case[]>> = {
   'PATCH /api/v1/workers/:name': [one('worker.manage', 'owner', (world) => ({ method: 'PATCH', target: `/api/v1/workers/${world.caller('worker').name}`, body: json({ draining: false }) }))],
 
   'GET /api/v1/audit': get('audit.read', '/api/v1/audit'),
-  'GET /api/v1/audit/verification': get('audit.read', '/api/v1/audit/verification'),
+  'GET /api/v1/audit/export': get('audit.read', '/api/v1/audit/export'),
+  'POST /api/v1/audit/verify': [one('audit.read', 'owner', () => ({ method: 'POST', target: '/api/v1/audit/verify' }))],
 
   // Doors that are no declared routes.
   'the worker’s socket': [one('worker.connect', 'owner', async () => ({ target: '/api/v1/workers/connect', upgrade: true }))],

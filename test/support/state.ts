@@ -4,7 +4,7 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 /** Refusals are counted in the audit. */
-const notState = new Set(['audit_event', 'audit_checkpoint']);
+const notState = new Set(['audit_event', 'audit_checkpoint', 'audit_chain', 'audit_cut', 'audit_reader', 'audit_webhook']);
 /** Time passes, and a good signature moves the replay mark whatever the request may do. */
 const marksOfTime: readonly unknown[] = ['replay_until', 'clock_high_water'];
 /** Signs of life of workers. */

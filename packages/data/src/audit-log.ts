@@ -1,95 +1,81 @@
 /** The audit trail in the store: appended in the transaction of what it records, its chain continued under the writer's lock. */
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { newUlid } from '@weir/contracts/clock';
-import { chainStart, ChainVerifier, hashEvent, signCheckpoint, type AuditEntry, type AuditEvent, type Checkpoint, type Flaw } from '@weir/security/audit';
+import type { AuditEvent as WireEvent } from '@weir/contracts/audit';
+import { toInstant } from '@weir/contracts/identity';
+import { chainStart, hashEvent, signCheckpoint, type AuditEntry, type AuditEvent, type Checkpoint } from '@weir/security/audit';
 import type { Selectable } from 'kysely';
 import type { Database, Schema, Tx } from './schema.ts';
 
-/** How many events between signed checkpoints. */
-const checkpointEvery = 500;
+/** `checkpointEvents`: how many events between signed checkpoints. */
+export type AuditSigner = Readonly<{ writer: string; keyId: string; key: KeyObject; checkpointEvents: number }>;
 
-export type AuditSigner = Readonly<{ writer: string; keyId: string; key: KeyObject }>;
+export type AuditRow = Selectable<Schema['audit_event']>;
+
+/** Longer texts are cut: nothing that somebody sends can fill the log with one request. */
+const longest = { principal: 128, address: 64, action: 64, object: 300, reason: 500, requestId: 64 } as const;
 
 /** Appends one event to the writer's chain. Call it inside the transaction of the change: both happen or neither. */
 export async function appendAudit(tx: Tx, signer: AuditSigner, entry: AuditEntry, atMs: number): Promise<void> {
-  const last = await tx.selectFrom('audit_event').select(['sequence', 'hash']).where('writer', '=', signer.writer)
-    .orderBy('sequence', 'desc').limit(1).executeTakeFirst();
+  const { writer } = signer;
+  const head = await headOf(tx, writer);
   const event = {
-    id: newUlid(atMs), writer: signer.writer, sequence: (last?.sequence ?? 0) + 1, atMs, class: entry.class, principal: entry.principal,
-    address: entry.address, action: entry.action, object: entry.object, decision: entry.decision, reason: entry.reason, count: entry.count ?? 1,
-    requestId: entry.requestId, previousHash: last?.hash ?? chainStart,
+    id: newUlid(atMs), writer, sequence: (head?.sequence ?? 0) + 1, atMs, class: entry.class, decision: entry.decision, count: entry.count ?? 1,
+    principal: clip(entry, 'principal'), address: clip(entry, 'address'), action: clip(entry, 'action'), object: clip(entry, 'object'),
+    reason: clip(entry, 'reason'), requestId: clip(entry, 'requestId'), previousHash: head?.hash ?? chainStart,
   };
   const hash = hashEvent(event);
   const { atMs: at, requestId, previousHash, ...rest } = event;
   await tx.insertInto('audit_event').values({ ...rest, at, request_id: requestId, previous_hash: previousHash, hash }).execute();
-  if (event.sequence % checkpointEvery === 0) await appendCheckpoint(tx, signer, event.sequence, hash, atMs);
+  const { sequence } = event;
+  const isDue = sequence - (head?.signed_sequence ?? 0) >= signer.checkpointEvents;
+  if (isDue) await insertCheckpoint(tx, signer, writer, sequence, hash, atMs);
+  const next = { sequence, hash, signed_sequence: isDue ? sequence : (head?.signed_sequence ?? 0) };
+  if (head === undefined) await tx.insertInto('audit_chain').values({ writer, ...next }).execute();
+  else await tx.updateTable('audit_chain').set(next).where('writer', '=', writer).execute();
 }
 
-/** Signs the head of the chain now, unless it is signed already. Called when a server stops and before an export. */
-export async function checkpointAudit(tx: Tx, signer: AuditSigner, atMs: number): Promise<void> {
-  const last = await tx.selectFrom('audit_event').select(['sequence', 'hash']).where('writer', '=', signer.writer)
-    .orderBy('sequence', 'desc').limit(1).executeTakeFirst();
-  if (last === undefined) return;
-  const signed = await tx.selectFrom('audit_checkpoint').select('sequence').where('writer', '=', signer.writer)
-    .where('sequence', '=', last.sequence).executeTakeFirst();
-  if (signed === undefined) await appendCheckpoint(tx, signer, last.sequence, last.hash, atMs);
-}
+const headOf = (tx: Tx, writer: string) => tx.selectFrom('audit_chain').selectAll().where('writer', '=', writer).executeTakeFirst();
 
-async function appendCheckpoint(tx: Tx, signer: AuditSigner, sequence: number, hash: string, atMs: number): Promise<void> {
-  const point = signCheckpoint({ writer: signer.writer, sequence, hash, atMs, keyId: signer.keyId }, signer.key);
-  await tx.insertInto('audit_checkpoint').values({
-    id: newUlid(atMs), writer: point.writer, sequence, hash, at: atMs, key_id: point.keyId, signature: point.signature,
-  }).execute();
-}
+/** A lone surrogate would come back from the database as another character, and its hash would no longer fit. */
+const clip = (entry: AuditEntry, field: keyof typeof longest): string => entry[field].slice(0, longest[field]).toWellFormed().replaceAll('\0', '\u{FFFD}');
 
-export type Verification = Readonly<{ events: number; checkpoints: number; flaw: Flaw | undefined }>;
-
-/** Walks every chain. The first flaw ends it and names the event. Reads pages of 1 000, so memory stays bounded. */
-export async function verifyAudit(db: Database): Promise<Verification> {
-  const keys = new Map((await db.selectFrom('signing_key').select(['id', 'public_key']).where('purpose', '=', 'audit').execute())
-    .map((row) => [row.id, createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: row.public_key }, format: 'jwk' })]));
-  const writers = await db.selectFrom('audit_event').select('writer').distinct()
-    .union(db.selectFrom('audit_checkpoint').select('writer').distinct()).execute();
-  let events = 0;
-  let checkpoints = 0;
-  for (const { writer } of writers) {
-    const points = (await db.selectFrom('audit_checkpoint').selectAll().where('writer', '=', writer).orderBy('sequence').execute()).map(toCheckpoint);
-    const verifier = new ChainVerifier(writer, points);
-    for await (const event of eventsOf(db, writer)) {
-      verifier.add(event);
-      events += 1;
-    }
-    checkpoints += points.length;
-    const flaw = verifier.finish(points, (id) => keys.get(id));
-    if (flaw !== undefined) return { events, checkpoints, flaw };
-  }
-  return { events, checkpoints, flaw: undefined };
-}
-
-async function* eventsOf(db: Database, writer: string): AsyncGenerator<AuditEvent> {
-  let after = 0;
-  for (;;) {
-    const rows = await db.selectFrom('audit_event').selectAll().where('writer', '=', writer).where('sequence', '>', after)
-      .orderBy('sequence').limit(1_000).execute();
-    if (rows.length === 0) return;
-    for (const row of rows) yield toEvent(row);
-    after = rows.at(-1)?.sequence ?? after;
+/** Signs the heads that are not signed yet: of this writer, or of every chain. Called from time to time, before an export and at the end. */
+export async function checkpointAudit(tx: Tx, signer: AuditSigner, atMs: number, which: 'own' | 'all' = 'own'): Promise<void> {
+  const heads = await tx.selectFrom('audit_chain').selectAll().whereRef('signed_sequence', '<', 'sequence')
+    .$if(which === 'own', (q) => q.where('writer', '=', signer.writer)).execute();
+  for (const { writer, sequence, hash } of heads) {
+    await insertCheckpoint(tx, signer, writer, sequence, hash, atMs);
+    await tx.updateTable('audit_chain').set({ signed_sequence: sequence }).where('writer', '=', writer).execute();
   }
 }
 
-export const toEvent = (row: Selectable<Schema['audit_event']>): AuditEvent =>
-  ({ ...row, atMs: row.at, requestId: row.request_id, previousHash: row.previous_hash });
-const toCheckpoint = (row: Selectable<Schema['audit_checkpoint']>): Checkpoint =>
+async function insertCheckpoint(tx: Tx, signer: AuditSigner, writer: string, sequence: number, hash: string, atMs: number): Promise<void> {
+  const point = signCheckpoint({ writer, sequence, hash, atMs, keyId: signer.keyId }, signer.key);
+  await tx.insertInto('audit_checkpoint').values({ id: newUlid(atMs), writer, sequence, hash, at: atMs, key_id: point.keyId, signature: point.signature }).execute();
+}
+
+const pageSize = 500;
+
+/** One writer's events behind `after`, up to `upTo`, in pages; the event loop turns between them. */
+export async function* pagesOf(db: Database, writer: string, after = 0, upTo = Number.MAX_SAFE_INTEGER): AsyncGenerator<readonly AuditRow[]> {
+  for (let last = after; ;) {
+    const rows = await db.selectFrom('audit_event').selectAll().where('writer', '=', writer).where('sequence', '>', last).where('sequence', '<=', upTo)
+      .orderBy('sequence').limit(pageSize).execute();
+    const end = rows.at(-1);
+    if (end === undefined) return;
+    yield rows;
+    last = end.sequence;
+    await new Promise((resolve) => { setImmediate(resolve); });
+  }
+}
+
+export const toEvent = (row: AuditRow): AuditEvent => ({ ...row, atMs: row.at, requestId: row.request_id, previousHash: row.previous_hash });
+
+/** As it is listed and exported. The database holds no other classes and decisions than these. */
+export function toWireEvent({ at, class: eventClass, decision, ...row }: AuditRow): WireEvent {
+  return { ...row, at: toInstant(at), class: eventClass === 'A' || eventClass === 'B' ? eventClass : 'C', decision: decision === 'allowed' ? 'allowed' : 'refused' };
+}
+
+export const toCheckpoint = (row: Omit<Selectable<Schema['audit_checkpoint']>, 'id'>): Checkpoint =>
   ({ writer: row.writer, sequence: row.sequence, hash: row.hash, atMs: row.at, keyId: row.key_id, signature: row.signature });
-
-export type AuditQuery = Readonly<{ before?: string | undefined; limit: number; principal?: string | undefined; action?: string | undefined; object?: string | undefined }>;
-
-/** Newest first; `before` is the id of the last event of the page before. */
-export async function listAudit(db: Database, query: AuditQuery): Promise<Selectable<Schema['audit_event']>[]> {
-  return db.selectFrom('audit_event').selectAll()
-    .$if(query.before !== undefined, (q) => q.where('id', '<', query.before ?? ''))
-    .$if(query.principal !== undefined, (q) => q.where('principal', '=', query.principal ?? ''))
-    .$if(query.action !== undefined, (q) => q.where('action', '=', query.action ?? ''))
-    .$if(query.object !== undefined, (q) => q.where('object', '=', query.object ?? ''))
-    .orderBy('id', 'desc').limit(query.limit).execute();
-}

@@ -86,6 +86,17 @@ export interface Schema {
     decision: string; reason: string; count: number; request_id: string; previous_hash: string; hash: string;
   };
   audit_checkpoint: { id: string; writer: string; sequence: number; hash: string; at: number; key_id: string; signature: string };
+  /** The head of each writer's chain, and the sequence of the last checkpoint; the next event follows it, also when all before are removed. */
+  audit_chain: { writer: string; sequence: number; hash: string; signed_sequence: number };
+  /** Up to where events were removed on purpose, signed. */
+  audit_cut: { writer: string; sequence: number; hash: string; at: number; key_id: string; signature: string };
+  /** How far who reads a chain has come: `export`, and each webhook by its name. */
+  audit_reader: { name: string; writer: string; sequence: number; at: number };
+  /** `owner` is the node that delivers now, until `lease_until`; `dead_at` is set when it is no longer tried. */
+  audit_webhook: {
+    name: string; owner: string; lease_until: number; failures: number; failing_since: number | null; dead_at: number | null; last_error: string;
+    delivered_at: number | null;
+  };
 }
 
 export type Database = Kysely<Schema>;

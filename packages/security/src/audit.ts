@@ -1,8 +1,9 @@
 /**
- * The audit trail as data: events, their hash chain, signed checkpoints, and the check that finds a removed, changed or reordered one.
- * Each writer has its own chain. A hash covers every field with its length before it, and the hash of the event before.
+ * The audit trail as data: events, their hash chain, signed checkpoints and cuts. Each writer has its own chain. A hash covers every
+ * field with its length before it, and the hash of the event before. What finds a broken chain is in `audit-verification`.
  */
 import { createHash, sign, verify, type KeyObject } from 'node:crypto';
+import { lengthPrefixed } from './length-prefixed.ts';
 
 /**
  * A: rights, keys, credentials, policies; written in the transaction of the change. B: a stream was opened; one event each.
@@ -22,80 +23,35 @@ export type AuditEvent = Readonly<{
 
 export type Checkpoint = Readonly<{ writer: string; sequence: number; hash: string; atMs: number; keyId: string; signature: string }>;
 
+/** Events up to `sequence` were removed on purpose: a chain that begins behind it is whole. `hash` is that of the last one removed. */
+export type Cut = Checkpoint;
+
 /** What comes before the first event of a chain. */
 export const chainStart = '0'.repeat(64);
 
 export function hashEvent(event: Omit<AuditEvent, 'hash'>): string {
-  const hash = createHash('sha256');
-  for (const field of [
-    'weir/audit/v1', event.writer, event.sequence, event.id, event.atMs, event.class, event.principal, event.address, event.action, event.object,
+  const fields = [
+    event.writer, event.sequence, event.id, event.atMs, event.class, event.principal, event.address, event.action, event.object,
     event.decision, event.reason, event.count, event.requestId, event.previousHash,
-  ]) {
-    const bytes = Buffer.from(String(field));
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(bytes.length);
-    hash.update(length).update(bytes);
-  }
-  return hash.digest('hex');
+  ];
+  return createHash('sha256').update(lengthPrefixed('weir/audit/v1', ...fields.map(String))).digest('hex');
 }
 
-const checkpointText = (point: Omit<Checkpoint, 'signature'>): Buffer =>
-  Buffer.from(`weir/audit-checkpoint/v1\n${point.writer}\n${point.sequence}\n${point.hash}\n${point.atMs}\n${point.keyId}`);
+const signedText = (purpose: 'checkpoint' | 'cut', { writer, sequence, hash, atMs, keyId }: Omit<Checkpoint, 'signature'>): Buffer =>
+  lengthPrefixed(`weir/audit-${purpose}/v1`, writer, String(sequence), hash, String(atMs), keyId);
 
 /** Ed25519 over the chain's head: later, nobody without the key can shorten the chain to before this point unnoticed. */
 export function signCheckpoint(point: Omit<Checkpoint, 'signature'>, key: KeyObject): Checkpoint {
-  return { ...point, signature: sign(null, checkpointText(point), key).toString('base64url') };
+  return { ...point, signature: sign(null, signedText('checkpoint', point), key).toString('base64url') };
 }
 
-export type Flaw = Readonly<{ id: string; writer: string; sequence: number; reason: string }>;
-
-/** Reads one writer's events in order and says where the chain first breaks. Feed every event, then `finish` with the checkpoints. */
-export class ChainVerifier {
-  #sequence: number;
-  #hash: string;
-  #flaw: Flaw | undefined;
-  readonly #hashes = new Map<number, string>();
-  readonly #wanted: ReadonlySet<number>;
-  readonly #writer: string;
-
-  /** `checkpoints` of this writer; only the hashes at their sequences are remembered. `after`: the event before the first, where that one is gone. */
-  constructor(writer: string, checkpoints: readonly Checkpoint[], after: Readonly<{ sequence: number; hash: string }> = { sequence: 0, hash: chainStart }) {
-    this.#writer = writer;
-    this.#sequence = after.sequence;
-    this.#hash = after.hash;
-    this.#wanted = new Set(checkpoints.map((point) => point.sequence));
-  }
-
-  add(event: AuditEvent): void {
-    if (this.#flaw !== undefined) return;
-    const expected = this.#sequence + 1;
-    if (event.sequence !== expected) {
-      this.#flaw = { id: event.id, writer: event.writer, sequence: expected, reason: `event ${expected} is missing before this one (it is ${event.sequence})` };
-    } else if (event.previousHash !== this.#hash) {
-      this.#flaw = { id: event.id, writer: event.writer, sequence: event.sequence, reason: 'it does not follow the event before it' };
-    } else if (hashEvent(event) !== event.hash) {
-      this.#flaw = { id: event.id, writer: event.writer, sequence: event.sequence, reason: 'a field was changed' };
-    }
-    this.#sequence = event.sequence;
-    this.#hash = event.hash;
-    if (this.#wanted.has(event.sequence)) this.#hashes.set(event.sequence, event.hash);
-  }
-
-  /** The first flaw, or undefined for an intact chain. `keyOf` finds the public key of a checkpoint. */
-  finish(checkpoints: readonly Checkpoint[], keyOf: (keyId: string) => KeyObject | undefined): Flaw | undefined {
-    if (this.#flaw !== undefined) return this.#flaw;
-    for (const point of checkpoints) {
-      const at = { id: `checkpoint ${point.sequence}`, writer: this.#writer, sequence: point.sequence };
-      const key = keyOf(point.keyId);
-      if (key === undefined || !verify(null, checkpointText(point), key, Buffer.from(point.signature, 'base64url'))) {
-        return { ...at, reason: 'the checkpoint is not signed by a key of this instance' };
-      }
-      if (point.sequence > this.#sequence) return { ...at, reason: `events ${this.#sequence + 1} to ${point.sequence} were removed` };
-      if (this.#hashes.get(point.sequence) !== point.hash) return { ...at, reason: 'the chain differs from the signed checkpoint' };
-    }
-    return undefined;
-  }
+/** Ed25519 over where a chain begins once its oldest events are removed. */
+export function signCut(cut: Omit<Cut, 'signature'>, key: KeyObject): Cut {
+  return { ...cut, signature: sign(null, signedText('cut', cut), key).toString('base64url') };
 }
+
+export const isSigned = (purpose: 'checkpoint' | 'cut', point: Checkpoint, key: KeyObject | undefined): boolean =>
+  key?.asymmetricKeyType === 'ed25519' && verify(null, signedText(purpose, point), key, Buffer.from(point.signature, 'base64url'));
 
 /** Counts refusals that are alike, so that a flood of them costs one event each period; bounded, the overflow in one line of its own. */
 export class RefusalTally {

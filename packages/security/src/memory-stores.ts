@@ -2,7 +2,8 @@
 import { newUlid, systemClock, type Clock } from '@weir/contracts/clock';
 import { WeirError } from '@weir/contracts/errors';
 import type { Policy } from '@weir/contracts/policies';
-import { chainStart, ChainVerifier, hashEvent, type AuditEntry, type AuditEvent, type Flaw } from './audit.ts';
+import { chainStart, hashEvent, type AuditEntry, type AuditEvent } from './audit.ts';
+import { ChainVerifier, type Flaw } from './audit-verification.ts';
 import type { EpochStore } from './epochs.ts';
 import { compilePolicy } from './policies.ts';
 import type { GrantRecord } from './principals.ts';
@@ -186,9 +187,9 @@ export class MemoryAudit implements AuditSink {
   static verify(events: readonly AuditEvent[]): Flaw | undefined {
     const [first] = events;
     if (first === undefined) return undefined;
-    const verifier = new ChainVerifier('memory', [], { sequence: first.sequence - 1, hash: first.previousHash });
+    const verifier = new ChainVerifier({ writer: 'memory', checkpoints: [], keyOf: () => undefined, after: { sequence: first.sequence - 1, hash: first.previousHash } });
     for (const event of events) verifier.add(event);
-    return verifier.finish([], () => undefined);
+    return verifier.finish();
   }
 }
 

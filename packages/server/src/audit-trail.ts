@@ -1,7 +1,10 @@
 /** Writes the audit trail: with a change, beside a stream, and the counted refusals once a second. Tells when it cannot. */
 import type { Clock } from '@weir/contracts/clock';
+import { WeirError } from '@weir/contracts/errors';
+import { toInstant } from '@weir/contracts/identity';
 import { appendAudit, checkpointAudit, type AuditSigner } from '@weir/data/audit-log';
 import type { Data } from '@weir/data/data';
+import { isRetryable } from '@weir/data/database-errors';
 import type { Tx } from '@weir/data/schema';
 import type { AuditEntry, RefusalTally } from '@weir/security/audit';
 import { objectName, type Admission, type Resource } from '@weir/security/gatekeeper';
@@ -9,48 +12,83 @@ import type { Holding } from '@weir/security/rights';
 import type { Logger } from 'pino';
 
 const flushEveryMs = 1_000;
-/** Events of opened streams that may wait for the database. */
+/** Events that may wait for the database. */
 const mostWaiting = 10_000;
 
+type Parts = Readonly<{ data: Data; signer: AuditSigner; clock: Clock; log: Logger; checkpointSeconds: number }>;
+
 export class AuditTrail implements AsyncDisposable {
-  readonly #data: Data;
-  readonly #signer: AuditSigner;
-  readonly #clock: Clock;
-  readonly #log: Logger;
+  readonly #parts: Parts;
   readonly #waiting: AuditEntry[] = [];
+  #lost = 0;
   #refusals: RefusalTally | undefined;
-  #works = true;
-  #timer: NodeJS.Timeout | undefined;
+  /** Since when it can not be written. */
+  #failedSince: number | undefined;
+  #timers: readonly NodeJS.Timeout[] = [];
   #flushing: Promise<void> | undefined;
 
-  constructor(data: Data, signer: AuditSigner, clock: Clock, log: Logger) {
-    this.#data = data;
-    this.#signer = signer;
-    this.#clock = clock;
-    this.#log = log;
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
+  get signer(): AuditSigner { return this.#parts.signer; }
+
   /** False after a write failed, until one works again. */
-  get works(): boolean { return this.#works; }
+  get works(): boolean { return this.#failedSince === undefined; }
 
   start(refusals: RefusalTally): void {
     this.#refusals = refusals;
-    this.#timer = setInterval(() => { void this.flush(); }, flushEveryMs);
-    this.#timer.unref();
+    this.#timers = [
+      setInterval(() => { void this.flush(); }, flushEveryMs),
+      setInterval(() => { void this.#sign(); }, this.#parts.checkpointSeconds * 1_000),
+    ];
+    for (const timer of this.#timers) timer.unref();
   }
 
-  /** Class A: in the transaction of the change. */
-  record(tx: Tx, entry: AuditEntry): Promise<void> {
-    return appendAudit(tx, this.#signer, entry, this.#clock());
+  /** Class A: in the transaction of the change, which fails with `audit.unavailable` when this can not be written. */
+  async record(tx: Tx, entry: AuditEntry): Promise<void> {
+    try {
+      await appendAudit(tx, this.#parts.signer, entry, this.#parts.clock());
+    } catch (cause) {
+      // Two transactions that met are tried again; that says nothing about the log.
+      if (isRetryable(cause)) throw cause;
+      this.#failed(cause);
+      throw new WeirError('audit.unavailable', undefined, { cause });
+    }
+  }
+
+  /** A change that only takes rights away: made even while the audit can't be written. Then its event is written when it can. */
+  async reduce<T>(change: (tx: Tx) => Promise<T>, entry: AuditEntry): Promise<T> {
+    const { data } = this.#parts;
+    try {
+      return await data.write(async (tx) => {
+        const result = await change(tx);
+        await this.record(tx, entry);
+        return result;
+      });
+    } catch (error) {
+      if (!(error instanceof WeirError) || error.code !== 'audit.unavailable') throw error;
+      const result = await data.write(change);
+      this.later({ ...entry, reason: `${entry.reason} (done while the audit could not be written)` });
+      return result;
+    }
   }
 
   /** Class B: a stream was opened; written with the next group. */
-  opened<H extends Holding>(admission: Admission<H>, requestId: string, detail: string): void {
-    if (this.#waiting.length >= mostWaiting) this.#waiting.shift();
-    this.#waiting.push({
+  opened<H extends Holding>(admission: Admission<H>, requestId: string, object: string): void {
+    this.later({
       class: 'B', principal: admission.identity.principal ?? '', address: admission.address, action: admission.action,
-      object: admission.holding === undefined ? detail : `holding:${admission.holding.id}`, decision: 'allowed', reason: admission.reason, requestId,
+      object: admission.holding === undefined ? object : `holding:${admission.holding.id}`, decision: 'allowed', reason: admission.reason, requestId,
     });
+  }
+
+  /** Written with the next group. Of more than can wait, the oldest are lost, and counted. */
+  later(entry: AuditEntry): void {
+    if (this.#waiting.length >= mostWaiting) {
+      this.#waiting.shift();
+      this.#lost += 1;
+    }
+    this.#waiting.push(entry);
   }
 
   /** Writes what waits. Never throws: the log says what failed, and privileged actions are refused until it works. */
@@ -61,29 +99,47 @@ export class AuditTrail implements AsyncDisposable {
   }
 
   async #write(): Promise<void> {
-    const opened = this.#waiting.splice(0);
-    const entries = [...opened, ...(this.#refusals?.take() ?? [])];
-    if (entries.length === 0 && this.#works) return;
+    const { data, signer, clock } = this.#parts;
+    const waited = this.#waiting.splice(0);
+    const failedSince = this.#failedSince;
+    const entries = [...waited, ...(this.#refusals?.take() ?? []), ...(failedSince === undefined ? [] : [resumed(failedSince, this.#lost)])];
+    if (entries.length === 0) return;
     try {
-      await this.#data.write(async (tx) => {
-        for (const entry of entries) await appendAudit(tx, this.#signer, entry, this.#clock());
-        if (entries.length === 0) await checkpointAudit(tx, this.#signer, this.#clock());
-      });
-      this.#works = true;
+      await data.write(async (tx) => { for (const entry of entries) await appendAudit(tx, signer, entry, clock()); });
+      this.#failedSince = undefined;
+      this.#lost = 0;
     } catch (error) {
-      this.#works = false;
-      this.#waiting.unshift(...opened.slice(0, mostWaiting - this.#waiting.length));
-      this.#log.error({ err: error }, 'the audit log can not be written; privileged actions are refused');
+      for (const entry of waited.toReversed()) if (this.#waiting.length < mostWaiting) this.#waiting.unshift(entry); else this.#lost += 1;
+      if (!isRetryable(error)) this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (this.#failedSince === undefined) this.#parts.log.error({ err: error }, 'the audit log can not be written; privileged actions are refused');
+    this.#failedSince ??= this.#parts.clock();
+  }
+
+  async #sign(): Promise<void> {
+    const { data, signer, clock } = this.#parts;
+    try {
+      await data.write((tx) => checkpointAudit(tx, signer, clock()));
+    } catch (error) {
+      this.#failed(error);
     }
   }
 
   /** Signs the head of the chain and stops. */
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#timer);
+    for (const timer of this.#timers) clearInterval(timer);
     await this.flush();
-    await this.#data.write((tx) => checkpointAudit(tx, this.#signer, this.#clock()));
+    await this.#sign();
   }
 }
+
+const resumed = (since: number, lost: number): AuditEntry => ({
+  class: 'A', principal: 'weir', address: '', action: 'audit.resume', object: 'audit', decision: 'allowed', requestId: '',
+  reason: `could not be written since ${toInstant(since)}${lost === 0 ? '' : `; ${lost} events of opened streams were lost`}`,
+});
 
 /** The class A entry of an admitted change. */
 export const changeEntry = <H extends Holding>(admission: Admission<H>, resource: Resource | string, requestId: string, detail = ''): AuditEntry => ({

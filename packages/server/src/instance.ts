@@ -56,7 +56,7 @@ export async function openInstance({ config, dataFlag, environment, create, cloc
     const keyRing = await openKeyRing(keys, id);
     const signing = await openSigningKeys(data, keyRing, clock());
     // SQLite has one writer at a time, so one chain serves the server and the commands beside it.
-    const auditSigner = signerOf(signing, data.engine === 'sqlite' ? 'local' : `node-${randomBytes(6).toString('hex')}`);
+    const auditSigner = signerOf(signing, data.engine === 'sqlite' ? 'local' : `node-${randomBytes(6).toString('hex')}`, config.audit.checkpoint_events);
     return {
       id, tokenAudience: `weir:${id}`, config, dataPath, data, keyRing, signing, roles, auditSigner, clock, isNew,
       reloadKeys: async () => {
@@ -75,9 +75,9 @@ export async function openInstance({ config, dataFlag, environment, create, cloc
 }
 
 /** Signs with the audit key of the moment. */
-function signerOf(signing: SigningKeys, writer: string): AuditSigner {
+function signerOf(signing: SigningKeys, writer: string, checkpointEvents: number): AuditSigner {
   return {
-    writer,
+    writer, checkpointEvents,
     get keyId() { return signing.audit.signing.id; },
     get key() {
       const key = signing.audit.signing;

@@ -6,6 +6,7 @@ import { ContentStore } from '@weir/content/store';
 import { systemClock, type Clock } from '@weir/contracts/clock';
 import { WeirError } from '@weir/contracts/errors';
 import { openDataDirectory } from '@weir/data/data-directory';
+import { cutAudit } from '@weir/data/audit-retention';
 import { epochsSince } from '@weir/data/epochs';
 import type { Data } from '@weir/data/data';
 import { forgetExpired } from '@weir/data/security-stores/expired';
@@ -67,6 +68,7 @@ export type RunningServer = AsyncDisposable & Readonly<{
 const webFolder = fileURLToPath(new URL('../../web/dist', import.meta.url));
 const garbageEveryMs = 600_000;
 const sharedSweepEveryMs = 60_000;
+const dayMs = 86_400_000;
 
 /** Errors: `config.invalid`, `data.locked`, `data.newer`, `keys.lost`, `keys.wrong`, `server.port_used`, `file.permissions`. */
 export async function serve({ config, dataFlag, environment, builtInWorker }: ServeOptions): Promise<RunningServer> {
@@ -85,7 +87,9 @@ export async function serve({ config, dataFlag, environment, builtInWorker }: Se
   starting.defer(() => stopping.abort(new WeirError('server.stopping')));
   const epochs = new Epochs({ since: (sequence) => epochsSince(instance.data.watch, sequence) });
   starting.use(followKeyChanges(epochs, instance, log));
-  const audit = starting.use(new AuditTrail(instance.data, instance.auditSigner, clock.now, log));
+  const audit = starting.use(new AuditTrail({
+    data: instance.data, signer: instance.auditSigner, clock: clock.now, log, checkpointSeconds: config.audit.checkpoint_seconds,
+  }));
   const gatekeeper = gatekeeperOf(instance, clock.now, epochs, audit, () => viewers);
   const viewers: Viewers<StoredHolding> = new Viewers(gatekeeper);
   const content = new ContentStore(await openBlobStore(directory.path), instance.keyRing, { encrypt: config.streaming_security.encryption.enabled });
@@ -143,15 +147,17 @@ export async function serve({ config, dataFlag, environment, builtInWorker }: Se
   };
 }
 
-/** Removes blobs that nothing names and evidence that ended long ago; replaces old signing keys where that is wanted. */
+/** Removes blobs that nothing names, evidence that ended long ago, and audit events that are older than they are kept; replaces old signing keys where that is wanted. */
 async function tidy(app: App): Promise<void> {
   await sweepGarbage(app);
   const now = app.clock();
   const { rotation_days: days } = app.config.keys;
-  const replaced = days === 0 ? [] : await app.data.write((tx) => rotateOldKeys(tx, app.keyRing, { now, maxAgeMs: days * 86_400_000 }));
+  const replaced = days === 0 ? [] : await app.data.write((tx) => rotateOldKeys(tx, app.keyRing, { now, maxAgeMs: days * dayMs }));
   if (replaced.length > 0) app.log.info({ purposes: replaced }, 'signing keys were replaced by age');
   await app.signing.reload(now);
   await app.data.write((tx) => forgetExpired(tx, now));
+  const { retention_days: keptDays, require_export: requireExport } = app.config.audit;
+  if (keptDays > 0) await cutAudit(app.data, app.audit.signer, { olderThanMs: now - keptDays * dayMs, requireExport }, now);
 }
 
 async function sweepShared({ data }: App): Promise<void> {

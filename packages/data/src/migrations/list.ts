@@ -6,6 +6,7 @@ import type { Statements } from './column-types.ts';
 import { initial } from './0001-initial.ts';
 import { externalIdentities } from './0003-external-identities.ts';
 import { policyHistory } from './0005-policy-history.ts';
+import { audit } from './0006-audit.ts';
 import { sharedState } from './0007-shared-state.ts';
 
 export type MigrationList = Readonly<Record<string, Statements>>;
@@ -14,5 +15,6 @@ export const migrations: MigrationList = {
   '0001-initial': initial,
   '0003-external-identities': externalIdentities,
   '0005-policy-history': policyHistory,
+  '0006-audit': audit,
   '0007-shared-state': sharedState,
 };

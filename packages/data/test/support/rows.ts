@@ -44,4 +44,8 @@ export const rows: Schema = {
     decision: 'allowed', reason: '', count: 1, request_id: 'r', previous_hash: '', hash: 'x',
   },
   audit_checkpoint: { id: 'c', writer: 'n1', sequence: 1, hash: 'x', at, key_id: 'key', signature: 's' },
+  audit_chain: { writer: 'n1', sequence: 1, hash: 'x', signed_sequence: 1 },
+  audit_cut: { writer: 'n1', sequence: 1, hash: 'x', at, key_id: 'key', signature: 's' },
+  audit_reader: { name: 'export', writer: 'n1', sequence: 1, at },
+  audit_webhook: { name: 'h', owner: 'n1', lease_until: at, failures: 0, failing_since: null, dead_at: null, last_error: '', delivered_at: at },
 };

@@ -94,6 +94,12 @@ export const Config = z.strictObject({
     lease_seconds: z.number().min(5).max(600).default(30).meta({ description: 'How long a silent worker keeps a job' }),
     stall_seconds: z.number().min(5).max(86_400).default(120).meta({ description: 'How long a job may run without progress' }),
   }).prefault({}),
+  audit: z.strictObject({
+    checkpoint_events: z.int().min(1).max(1_000).default(100).meta({ description: 'Sign the head of the audit chain after so many events' }),
+    checkpoint_seconds: z.number().min(1).max(86_400).default(300).meta({ description: 'Sign it at least this often while there are new events' }),
+    retention_days: z.number().min(0).max(36_500).default(0).meta({ description: 'Remove older events, up to a signed checkpoint, leaving a signed cut; 0 keeps everything' }),
+    require_export: z.boolean().default(false).meta({ description: 'Remove only what was exported before' }),
+  }).prefault({}),
   log: z.strictObject({
     level: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info').meta({ description: 'What is logged' }),
   }).prefault({}),

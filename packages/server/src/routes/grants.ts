@@ -44,10 +44,7 @@ export const routes = [
     method: 'DELETE', path: '/api/v1/grants/:id', action: 'grant.revoke', parameters: z.strictObject({ id: Ulid }),
     resource: ({ id }) => ({ kind: 'object', type: 'grant', id }), summary: 'Take a link back; who reads by it now is cut off',
   }, async ({ app, admission, parameters, requestId }) => {
-    await app.data.write(async (tx) => {
-      await revokeGrant(tx, parameters.id, app.clock());
-      await app.audit.record(tx, changeEntry(admission, `grant:${parameters.id}`, requestId));
-    });
+    await app.audit.reduce((tx) => revokeGrant(tx, parameters.id, app.clock()), changeEntry(admission, `grant:${parameters.id}`, requestId));
     await app.gatekeeper.epochs.refresh();
   }),
 ];

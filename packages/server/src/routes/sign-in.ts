@@ -36,10 +36,7 @@ export const routes = [
   }, async ({ app, admission, requestId, reply }) => {
     const { sessionId } = admission.identity;
     if (sessionId !== undefined) {
-      await app.data.write(async (tx) => {
-        await endSession(tx, sessionId, app.clock());
-        await app.audit.record(tx, changeEntry(admission, `session:${sessionId}`, requestId, 'signed out'));
-      });
+      await app.audit.reduce((tx) => endSession(tx, sessionId, app.clock()), changeEntry(admission, `session:${sessionId}`, requestId, 'signed out'));
       await app.gatekeeper.epochs.refresh();
     }
     reply.header('set-cookie', cookie(app, '', 0));
@@ -60,10 +57,7 @@ export const routes = [
     method: 'DELETE', path: '/auth/sessions/:id', action: 'login_session.end', parameters: z.strictObject({ id: Ulid }),
     resource: ({ id }) => ({ kind: 'object', type: 'login_session', id }), summary: 'End a session, its tokens and its streams',
   }, async ({ app, admission, parameters, requestId }) => {
-    await app.data.write(async (tx) => {
-      await endSession(tx, parameters.id, app.clock());
-      await app.audit.record(tx, changeEntry(admission, `session:${parameters.id}`, requestId));
-    });
+    await app.audit.reduce((tx) => endSession(tx, parameters.id, app.clock()), changeEntry(admission, `session:${parameters.id}`, requestId));
     await app.gatekeeper.epochs.refresh();
   }),
 ];

@@ -38,10 +38,7 @@ export const routes = [
     method: 'DELETE', path: '/api/v1/tokens/:jti', action: 'token.revoke', parameters: z.strictObject({ jti: Ulid }),
     resource: ({ jti }) => ({ kind: 'object', type: 'token', id: jti }), summary: 'Revoke a token everywhere',
   }, async ({ app, admission, parameters, requestId }) => {
-    await app.data.write(async (tx) => {
-      await revokeToken(tx, parameters.jti, app.clock());
-      await app.audit.record(tx, changeEntry(admission, `token:${parameters.jti}`, requestId));
-    });
+    await app.audit.reduce((tx) => revokeToken(tx, parameters.jti, app.clock()), changeEntry(admission, `token:${parameters.jti}`, requestId));
     await app.gatekeeper.epochs.refresh();
   }),
 
