@@ -65,6 +65,8 @@ export const CoordinatorMessage = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('cancel'), ...AttemptName.shape }),
   z.strictObject({ type: z.literal('lost'), ...AttemptName.shape }),
   z.strictObject({ type: z.literal('settled'), ...AttemptName.shape }),
+  /** A message was not taken: more of them than a worker may send came at once. */
+  z.strictObject({ type: z.literal('error'), code: z.string().max(64), message: z.string().max(1_000) }),
 ]);
 export type CoordinatorMessage = z.infer<typeof CoordinatorMessage>;
 

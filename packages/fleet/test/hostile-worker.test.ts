@@ -55,6 +55,22 @@ test('bytes that differ from their digest, from their length, or come under anot
   expect(await s.fleet.state.coordinator.get(other.job_id)).toMatchObject({ state: 'assigned' });
 });
 
+test('streamkit §2.10 #11: a worker that floods is answered with an error and then cut off with 1008; its next connection is welcome', async () => {
+  await using s = await scene();
+  await s.worker.greet();
+  for (let count = 0; count < 20_000; count += 1) s.worker.say({ type: 'renew', attempts: [] });
+  expect(await s.worker.closed).toBe(1008);
+  const refusals = s.worker.heard.filter(({ type }) => type === 'error');
+  expect(refusals.length).toBeGreaterThanOrEqual(10);
+  expect(refusals[0]).toMatchObject({ code: 'rate.exceeded' });
+  await using again = await rawWorker(s.fleet, 'liar');
+  await again.greet();
+  for (let count = 0; count < 500; count += 1) again.say({ type: 'renew', attempts: [] });
+  await s.fleet.submit('alice', request(s.input.cid));
+  expect(await again.assignment()).toMatchObject({ worker: 'liar' });
+  expect(again.heard.some(({ type }) => type === 'error')).toBe(false);
+});
+
 test('an attempt that lost its job can neither deliver nor publish, and what it sent is collected', async () => {
   await using s = await scene();
   await s.worker.greet();

@@ -1,8 +1,9 @@
 /** One connected worker: reads its frames in order, answers them, and knows how many of its slots are free. */
 import type { WebSocket } from 'ws';
-import { WeirError } from '@weir/contracts/errors';
+import { errors, WeirError } from '@weir/contracts/errors';
 import { toInstant } from '@weir/contracts/identity';
 import { maxWorkerFrameBytes, WorkerMessage, type Assignment, type CoordinatorMessage, type JobClass } from '@weir/contracts/workers';
+import { MessagePace } from '@weir/security/message-pace';
 import { releaseAbandoned, type Attempt, type JobRow } from '../store.ts';
 import { announce, type Context } from './context.ts';
 import { registerWorker, workerGone, workerHeard, type Hello } from './registry.ts';
@@ -10,6 +11,8 @@ import { reportDelivered, reportFailed, reportLog, reportProgress, reportRenewed
 
 /** Frames read but not yet handled; beyond that the socket is paused, so a flooding worker waits instead of filling memory. */
 const maxWaitingFrames = 64;
+/** What a worker with the most slots says in a second is a few hundred messages. */
+const pace = { limit: 2_000, periodSeconds: 2 };
 /** Bytes written but not yet taken by the network; a worker that reads nothing is cut off. */
 const maxUnsentBytes = 4 * 1024 * 1024;
 /** Live progress is stored this often; readers see every report. */
@@ -46,6 +49,7 @@ export class WorkerSession {
   #heardAt = 0;
   #readAt = 0;
   #turn: Promise<void> = Promise.resolve();
+  readonly #pace = new MessagePace(pace);
 
   constructor(context: Context, socket: WebSocket, identity: WorkerIdentity, host: SessionHost) {
     this.worker = identity.worker;
@@ -61,13 +65,21 @@ export class WorkerSession {
     const silence = setTimeout(() => this.close(4408, 'hello expected'), this.#context.timings.hello);
     this.#socket.on('message', (data: Buffer, isBinary: boolean) => {
       clearTimeout(silence);
-      this.#enqueue(isBinary ? undefined : data);
+      if (this.#keepsPace()) this.#enqueue(isBinary ? undefined : data);
     });
     this.#socket.on('error', () => this.#socket.terminate());
     this.#socket.on('close', () => {
       clearTimeout(silence);
       this.#turn = this.#turn.then(() => this.#leave());
     });
+  }
+
+  #keepsPace(): boolean {
+    if (this.#socket.readyState !== this.#socket.OPEN) return false;
+    const verdict = this.#pace.take(performance.now());
+    if (verdict === 'exceeded') this.#send({ type: 'error', code: 'rate.exceeded', message: 'This message was not taken: a worker sends at most a thousand in a second.' });
+    if (verdict === 'ended') this.close(errors['rate.exceeded'].close, 'too many messages');
+    return verdict === 'kept';
   }
 
   get classes(): readonly JobClass[] { return this.#hello?.classes ?? []; }

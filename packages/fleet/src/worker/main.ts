@@ -127,6 +127,7 @@ class RunningWorker {
       case 'lost': return this.#forget(this.#attempt(message));
       case 'settled': return this.#forget(this.#attempt(message));
       case 'leases': return;
+      case 'error': return this.#tell(`The server refused a message: ${message.message}`);
     }
   }
 
