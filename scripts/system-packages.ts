@@ -9,6 +9,7 @@ const proofs: Readonly<Record<string, readonly string[]>> = {
   bubblewrap: ['/usr/bin/bwrap'],
   chromium: ['/usr/bin/chromium', '/snap/bin/chromium'],
   'nginx-light': ['/usr/sbin/nginx'],
+  caddy: ['/usr/bin/caddy'],
   iproute2: ['/usr/sbin/ip', '/sbin/ip', '/usr/bin/ip'],
   'util-linux': ['/usr/bin/unshare'],
   curl: ['/usr/bin/curl'],
