@@ -67,6 +67,12 @@ const cases: Readonly<Record<string, Prepare>> = {
     const { pathname, search } = new URL(grant.url);
     return { target: pathname + search, headers: {}, revoke: () => owner.json('DELETE', `/api/v1/grants/${grant.grant_id}`) };
   },
+  'the grant that it was narrowed from is revoked': async (weir, owner, cid) => {
+    const parent = await owner.json<{ grant_id: string; token: string }>('POST', '/api/v1/grants', { cid });
+    const child = await weir.anonymous.json<{ token: string }>('POST', '/api/v1/grants/narrow', { grant: parent.token });
+    const { url } = await weir.anonymous.json<{ url: string }>('POST', '/api/v1/grants/narrow', { grant: child.token });
+    return { target: new URL(url).pathname + new URL(url).search, headers: {}, revoke: () => owner.json('DELETE', `/api/v1/grants/${parent.grant_id}`) };
+  },
   'the policy becomes private': async (weir, owner, cid) => {
     const viewer = await reader(weir, owner, cid);
     return { target: `/api/v1/content/${cid}`, headers: viewer.evidence(), revoke: () => owner.json('PUT', `/api/v1/policies/${cid}`, { level: 'private' }) };

@@ -118,6 +118,10 @@ export const doors: Readonly<Record<string, readonly Case[]>> = {
     ...both('grant.create', ({ content }) => ({ method: 'POST', target: '/api/v1/grants', body: json({ cid: content.cid }) })),
     ...both('grant.create', ({ content }) => ({ method: 'POST', target: '/api/v1/grants', body: json({ library_id: content.library }) })),
   ],
+  'POST /api/v1/grants/narrow': [one('grant.narrow', 'foreigner', (world) => ({
+    method: 'POST', target: '/api/v1/grants/narrow', body: json({ grant: new URL(world.link, world.weir.url).searchParams.get('grant'), expires_in: 60 }),
+  }))],
+  'DELETE /api/v1/grants': both('grant.revoke', ({ content }, name) => ({ method: 'DELETE', target: `/api/v1/grants?cid=${content.cid}&owner=${name}` })),
   'GET /api/v1/grants': both('grant.list', (_, name) => ({ target: `/api/v1/grants?owner=${name}` })),
   'DELETE /api/v1/grants/:id': both('grant.revoke', async (things) => ({ method: 'DELETE', target: `/api/v1/grants/${await things.grant()}` })),
 

@@ -12,6 +12,7 @@ export const errors = {
   'identity.required': { status: 401, close: 4401, exit: 3, text: 'Sign in: a valid token, session or request signature is needed.' },
   'permission.refused': { status: 403, close: 4403, exit: 3, text: 'Your role does not allow this.' },
   'policy.refused': { status: 403, close: 4403, exit: 3, text: 'You may not use this content.' },
+  'grant.exceeds': { status: 403, close: 4403, exit: 3, text: 'A link can only be narrowed: it can not allow more than the one that it comes of.' },
   'origin.refused': { status: 403, close: 4403, exit: 3, text: 'Requests from this origin are not allowed; add it to [server.cors] allowed_origins.' },
   'rate.exceeded': { status: 429, close: 1008, exit: 3, text: 'Too many requests; wait as Retry-After says.' },
   'object.absent': { status: 404, close: 4404, exit: 4, text: 'There is nothing here under that name.' },

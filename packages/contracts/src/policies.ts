@@ -46,20 +46,42 @@ export const PolicyBulkReply = z.strictObject({ items: z.array(z.strictObject({ 
 
 export const GrantVerb = z.enum(['read']);
 
-/** `expires_in` in seconds, `uses` counts opened readings. */
+const Lifetime = z.int().min(1).max(31_536_000);
+const Uses = z.int().min(1).max(1_000_000);
+
+/** `expires_in` in seconds from `valid_from`, which is now when it is left out; `uses` counts opened readings. */
 export const GrantRequest = z.strictObject({
   cid: CidText.optional(),
   library_id: Ulid.optional(),
   verbs: z.array(GrantVerb).min(1).max(4).default(['read']),
-  expires_in: z.int().min(1).max(31_536_000).default(3_600),
+  valid_from: Instant.optional(),
+  expires_in: Lifetime.default(3_600),
   principal: PrincipalId.optional(),
   networks: z.array(Cidr).max(100).default([]),
-  uses: z.int().min(1).max(1_000_000).optional(),
+  uses: Uses.optional(),
 }).refine((g) => (g.cid === undefined) !== (g.library_id === undefined), 'name either cid or library_id');
+
+/** A grant made of the one whose token is given; what is left out stays as it is there, and nothing can be more than there. */
+export const GrantNarrowing = z.strictObject({
+  grant: z.string().min(1).max(8_192),
+  verbs: z.array(GrantVerb).min(1).max(4).optional(),
+  valid_from: Instant.optional(),
+  expires_in: Lifetime.optional(),
+  principal: PrincipalId.optional(),
+  networks: z.array(Cidr).min(1).max(100).optional(),
+  uses: Uses.optional(),
+});
+export type GrantNarrowing = z.infer<typeof GrantNarrowing>;
+
+export const GrantState = z.enum(['live', 'expired', 'revoked', 'used_up']);
+export type GrantState = z.infer<typeof GrantState>;
 
 export const GrantReply = z.strictObject({ grant_id: Ulid, token: z.string(), url: z.string(), expires_at: Instant });
 export const Grant = z.strictObject({
   grant_id: Ulid, cid: z.string(), verbs: z.array(GrantVerb), issuer: PrincipalId, principal: PrincipalId.nullable(),
-  networks: z.array(Cidr), uses_left: z.int().nullable(), expires_at: Instant, revoked: z.boolean(), created_at: Instant,
+  networks: z.array(Cidr), uses_left: z.int().nullable(), valid_from: Instant, expires_at: Instant, state: GrantState, created_at: Instant,
+  /** The grant that it was narrowed from. */
+  parent: Ulid.nullable(),
 });
 export type Grant = z.infer<typeof Grant>;
+export const GrantsRevoked = z.strictObject({ revoked: z.int().min(0) });

@@ -35,6 +35,7 @@ export const actions = {
   'policy.read': of('manage_policies', { all: 'access_all_objects' }),
   'policy.write': of('manage_policies', { privileged: 'grants' }),
   'grant.create': of('share_content', { privileged: 'grants' }),
+  'grant.narrow': { permissions: [], anonymous: true, privileged: 'grants' },
   'grant.list': of('share_content', { all: 'access_all_objects' }),
   'grant.revoke': of('share_content', { all: 'access_all_objects', privileged: 'reduces' }),
 

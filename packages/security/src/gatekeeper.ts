@@ -9,7 +9,7 @@ import { RefusalTally, type AuditEntry } from './audit.ts';
 import type { Epochs } from './epochs.ts';
 import { EvidenceRefused, type Identities, type Identity, type Maybe } from './identity.ts';
 import { limitKey } from './networks.ts';
-import type { GrantRecord } from './principals.ts';
+import type { HeldGrant } from './principals.ts';
 import { admitHolding, type Holding, type Subject } from './rights.ts';
 
 /** What an action is done to. */
@@ -43,7 +43,7 @@ export type AccessRequest = Readonly<{
   address: string;
   requestId: string;
   /** The grant of a signed link, already checked. */
-  grant?: GrantRecord | undefined;
+  grant?: HeldGrant | undefined;
   /** Groups the requests of one player: they count as one opening. */
   client?: string | undefined;
   /** The epoch that this node had read before it checked the evidence; the present one when left out. */
@@ -55,7 +55,7 @@ export type Admission<H extends Holding> = Readonly<{
   action: ActionName;
   address: string;
   reason: string;
-  grant: GrantRecord | undefined;
+  grant: HeldGrant | undefined;
   client: string;
   /** The holding that was admitted, when the resource is content. */
   holding: H | undefined;
@@ -205,7 +205,7 @@ export class Gatekeeper<H extends Holding = Holding> {
     { identity, grant, address, client = '' }: Pick<AccessRequest, 'identity' | 'grant' | 'address' | 'client'>, holding: H,
   ): { allowed: boolean; reason: string } {
     const principal = identity.principal;
-    const granted = grant !== undefined && grant.holding === holding.id && grant.issuer === holding.owner
+    const granted = grant !== undefined && grant.holding === holding.id && grant.issuer === holding.owner && grant.verbs.includes('read')
       && (grant.principal === undefined || grant.principal === principal);
     const subject: Subject = { principal, authenticated: identity.authenticated, role: identity.role, tokenRole: identity.tokenRole, effective: identity.effective, address };
     return admitHolding(holding, {
@@ -263,18 +263,18 @@ export class Gatekeeper<H extends Holding = Holding> {
 const none: ReadonlySet<string> = new Set();
 
 /** Who an opening counts for: the principal, or the grant together with the address when a link is used without an account. */
-export function viewerKey(identity: Identity, grant: GrantRecord | undefined, address: string): string {
+export function viewerKey(identity: Identity, grant: HeldGrant | undefined, address: string): string {
   return grant === undefined ? (identity.principal ?? `address:${limitKey(address)}`) : `grant:${grant.id}:${limitKey(address)}`;
 }
 
-function subjectsOf(identity: Identity, grant: GrantRecord | undefined, holding: Holding): string[] {
+function subjectsOf(identity: Identity, grant: HeldGrant | undefined, holding: Holding): string[] {
   return [
     `holding:${holding.id}`,
     ...(identity.principal === undefined ? [] : [`principal:${identity.principal}`]),
     ...(identity.tokenId === undefined ? [] : [`token:${identity.tokenId}`]),
     ...(identity.keyId === undefined ? [] : [`key:${identity.keyId}`]),
     ...(identity.sessionId === undefined ? [] : [`session:${identity.sessionId}`]),
-    ...(grant === undefined ? [] : [`grant:${grant.id}`, `principal:${grant.issuer}`]),
+    ...(grant === undefined ? [] : [...grant.chain.map((id) => `grant:${id}`), `principal:${grant.issuer}`]),
   ];
 }
 

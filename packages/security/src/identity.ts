@@ -6,7 +6,8 @@ import type { PrincipalKind } from '@weir/contracts/identity';
 import { Directory } from './directory.ts';
 import type { Epochs } from './epochs.ts';
 import { matchesOneTimeSecret } from './one-time-secrets.ts';
-import type { GrantRecord, IdentityStore, LoginSession, PrincipalRecord } from './principals.ts';
+import { longestChain } from './grants.ts';
+import type { GrantRecord, HeldGrant, IdentityStore, LoginSession, PrincipalRecord } from './principals.ts';
 import { effectivePermissions } from './rights.ts';
 import { verifyDffmpeg } from './request-signing/dffmpeg.ts';
 import { verifySignature, type MessageKey, type ReadSignature } from './request-signing/http-message.ts';
@@ -222,29 +223,39 @@ export class Identities {
   }
 
   /** The grant of a signed link, if token and row hold now, from here. Refused ones throw `policy.refused`: whoever holds one had it from its issuer. */
-  grant(token: string, address: string): Maybe<GrantRecord> {
+  grant(token: string, address: string): Maybe<HeldGrant> {
     const verdict = this.#grantTokens.verify(token, Math.floor(this.#clock() / 1_000));
     if (!verdict.valid) {
       if (verdict.reason === 'expired') throw new WeirError('policy.refused', 'This link has expired; ask its owner for a new one.');
       throw new EvidenceRefused(`grant ${verdict.reason}`);
     }
-    return after(this.#grants.find(verdict.claims.jti), (grant) => this.#checkGrant(grant, address));
+    return this.grantById(verdict.claims.jti, address);
   }
 
   /** The grant again, from its row: after its epoch moved. */
-  grantById(id: string, address: string): Maybe<GrantRecord> {
-    return after(this.#grants.find(id), (grant) => this.#checkGrant(grant, address));
+  grantById(id: string, address: string): Maybe<HeldGrant> {
+    return this.#heldGrant(id, address, longestChain);
+  }
+
+  /** The grant and the whole chain that it comes of, each checked by itself; `links` more may follow. */
+  #heldGrant(id: string, address: string, links: number): Maybe<HeldGrant> {
+    return after(after(this.#grants.find(id), (grant) => this.#checkGrant(grant, address)), (grant) => {
+      const counted = grant.usesLeft === undefined ? [] : [id];
+      if (grant.parent === undefined) return { ...grant, chain: [id], counted };
+      if (links <= 1) throw withdrawn();
+      return after(this.#heldGrant(grant.parent, address, links - 1), (parent) => ({
+        ...within(grant, parent), chain: [id, ...parent.chain], counted: [...counted, ...parent.counted],
+      }));
+    });
   }
 
   #checkGrant(grant: GrantRecord | undefined, address: string): Maybe<GrantRecord> {
     const nowMs = this.#clock();
-    if (grant === undefined || grant.revoked) throw new WeirError('policy.refused', 'The right that this link gave was withdrawn.');
+    if (grant === undefined || grant.revoked) throw withdrawn();
     if (nowMs < grant.validFromMs || nowMs >= grant.expiresAtMs) throw new WeirError('policy.refused', 'This link has expired; ask its owner for a new one.');
     if (!grant.networks.contains(address)) throw new WeirError('policy.refused', 'This link does not work from your network.');
     return after(this.#principals.find(grant.issuer), (issuer) => {
-      if (issuer === undefined || issuer.disabled || !issuer.rights.has('share_content')) {
-        throw new WeirError('policy.refused', 'The right that this link gave was withdrawn.');
-      }
+      if (issuer === undefined || issuer.disabled || !issuer.rights.has('share_content')) throw withdrawn();
       return grant;
     });
   }
@@ -268,6 +279,19 @@ export class Identities {
       });
     });
   }
+}
+
+const withdrawn = (): WeirError => new WeirError('policy.refused', 'The right that this link gave was withdrawn.');
+
+/** What a grant and the one that it was narrowed from allow together: nothing, where their rows contradict each other. */
+function within(grant: GrantRecord, parent: GrantRecord): GrantRecord {
+  const principal = grant.principal ?? parent.principal;
+  if (grant.holding !== parent.holding || grant.issuer !== parent.issuer || (parent.principal ?? principal) !== principal) throw withdrawn();
+  return {
+    ...grant, principal, verbs: grant.verbs.filter((verb) => parent.verbs.includes(verb)),
+    validFromMs: Math.max(grant.validFromMs, parent.validFromMs), expiresAtMs: Math.min(grant.expiresAtMs, parent.expiresAtMs),
+    networks: { contains: (address) => grant.networks.contains(address) && parent.networks.contains(address) },
+  };
 }
 
 const wellFormedPrincipal = (id: string): boolean => /^[a-z0-9._-]{1,64}$/.test(id);

@@ -50,6 +50,54 @@ export function compileNetworks(cidrs: readonly string[]): NetworkScope {
   return { contains: (address) => (isIPv4(address) ? v4.check(address, 'ipv4') : v6.check(address, 'ipv6')) };
 }
 
+/**
+ * Whether every address of the networks `inner` is in one of `outer`, also where several of `outer` make up one of `inner` together.
+ * An empty list is every address. A bad network is `request.invalid` and named.
+ */
+export function networksWithin(inner: readonly string[], outer: readonly string[]): boolean {
+  if (outer.length === 0) return true;
+  const blocks = outer.map(blockOf);
+  return (inner.length === 0 ? ['0.0.0.0/0', '::/0'] : inner).every((cidr) => isCovered(blockOf(cidr), blocks));
+}
+
+/** A network as a number: its address without host bits, of 32 or 128 bits. */
+type Block = Readonly<{ bits: bigint; prefix: number; width: number }>;
+
+function blockOf(cidr: string): Block {
+  const { address, prefix } = parseCidr(cidr);
+  const width = isIPv4(address) ? 32 : 128;
+  const hostBits = BigInt(width - prefix);
+  return { bits: (bitsOf(address) >> hostBits) << hostBits, prefix, width };
+}
+
+/** Halves the block until each half is inside one of the others or outside them all. */
+function isCovered(block: Block, others: readonly Block[]): boolean {
+  const meeting = others.filter((other) => meets(block, other));
+  if (meeting.length === 0) return false;
+  if (meeting.some(({ prefix }) => prefix <= block.prefix)) return true;
+  const prefix = block.prefix + 1;
+  const upper = 1n << BigInt(block.width - prefix);
+  return isCovered({ ...block, prefix }, meeting) && isCovered({ ...block, bits: block.bits + upper, prefix }, meeting);
+}
+
+function meets(one: Block, other: Block): boolean {
+  const beyond = BigInt(one.width - Math.min(one.prefix, other.prefix));
+  return one.width === other.width && one.bits >> beyond === other.bits >> beyond;
+}
+
+/** A canonical address as a number. */
+function bitsOf(address: string): bigint {
+  const dotted = /\d+\.\d+\.\d+\.\d+$/.exec(address)?.[0];
+  const low = dotted === undefined ? undefined : dotted.split('.').reduce((bits, part) => (bits << 8n) + BigInt(part), 0n);
+  if (low !== undefined && dotted === address) return low;
+  const text = low === undefined ? address : address.replace(/[\d.]+$/, `${(low >> 16n).toString(16)}:${(low & 0xffffn).toString(16)}`);
+  const [head = '', tail] = text.split('::');
+  const groups = (part: string): string[] => (part === '' ? [] : part.split(':'));
+  const [left, right] = [groups(head), groups(tail ?? '')];
+  const zeros = Array.from({ length: 8 - left.length - right.length }, () => '0');
+  return [...left, ...zeros, ...right].reduce((bits, group) => (bits << 16n) + BigInt(`0x${group}`), 0n);
+}
+
 /** What an address counts as in limits: itself, or the /64 that an IPv6 host can choose its addresses from. Takes a canonical address. */
 export function limitKey(address: string): string {
   if (isIPv4(address)) return address;

@@ -26,6 +26,16 @@ export type LoginSession = Readonly<{ id: string; secretHash: string; principal:
 export type GrantRecord = Readonly<{
   id: string; issuer: string; holding: string; verbs: readonly string[]; principal: string | undefined; networks: NetworkScope;
   validFromMs: number; expiresAtMs: number; revoked: boolean; usesLeft: number | undefined;
+  /** The grant that this one was narrowed from. */
+  parent: string | undefined;
+}>;
+
+/** A grant as it holds now: what it and all that it was narrowed from allow together. */
+export type HeldGrant = GrantRecord & Readonly<{
+  /** Its own id and those of its ancestors: any of them that moves, moves it. */
+  chain: readonly string[];
+  /** Those of the chain that have a number of uses: an opening is one use of each. */
+  counted: readonly string[];
 }>;
 
 /** Reads the rows that decide. In-memory and database implementations; each answers undefined for what is not there. */

@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { WeirError } from '@weir/contracts/errors';
 import { EvidenceRefused, type Identities, type Identity } from '@weir/security/identity';
-import type { GrantRecord } from '@weir/security/principals';
+import type { HeldGrant } from '@weir/security/principals';
 import { replayKey, type ReplayStore } from '@weir/security/replay';
 import { dffmpegHeaders } from '@weir/security/request-signing/dffmpeg';
 import { readRequestSignature, type ReadSignature, type RequestMessage } from '@weir/security/request-signing/http-message';
@@ -67,7 +67,7 @@ function readGrant(query: string): string | undefined {
 
 /** What a `dffmpeg` signature covers, and the raw target that a repetition is recognised by. */
 export type Signed = Readonly<{ method: string; path: string; target: string; bodyDigest: string }>;
-export type Identified = Readonly<{ identity: Identity; grant: GrantRecord | undefined }>;
+export type Identified = Readonly<{ identity: Identity; grant: HeldGrant | undefined }>;
 
 /**
  * The identity that all the evidence agrees on. Two kinds that name different principals are refused; two of the same one leave what both

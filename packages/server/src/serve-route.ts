@@ -129,16 +129,23 @@ const noQuery = new URLSearchParams();
 
 type Facts = Readonly<{ action: AnyRoute['declaration']['action']; address: string; requestId: string }>;
 
-/** Every refused evidence is the same 401; too many of them from one place become 429, which no correct proof ever meets. */
+/** Who the request comes from. Every refused evidence is the same 401; too many of them from one place become 429, which no correct proof ever meets. */
 export async function identifyOrCount(
   app: App, evidence: Evidence, incoming: IncomingMessage, body: Buffer | undefined, facts: Facts,
 ): Promise<Identified> {
-  try {
+  return countingRefusals(app, facts, async () => {
     await app.gatekeeper.epochs.ensureFresh();
     const target = incoming.url ?? '/';
     const path = target.includes('?') ? target.slice(0, target.indexOf('?')) : target;
     const signed = { method: incoming.method ?? 'GET', path, target, bodyDigest: body === undefined || body.length === 0 ? emptyDigest : digestOfBody(body) };
-    return await identify(app.gatekeeper.identities, app.replay, evidence, signed, facts.address);
+    return identify(app.gatekeeper.identities, app.replay, evidence, signed, facts.address);
+  });
+}
+
+/** Asks something about evidence; a refusal is counted and becomes the one answer that every refused evidence gets. */
+export async function countingRefusals<T>(app: App, facts: Facts, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
   } catch (error) {
     if (!(error instanceof EvidenceRefused)) throw error;
     app.gatekeeper.refuseEvidence(error, facts);

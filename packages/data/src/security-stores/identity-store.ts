@@ -29,7 +29,7 @@ export function identityStore(db: Database, keyRing: KeyRing, roles: ReadonlyMap
       const row = await db.selectFrom('grant').selectAll().where('id', '=', id).executeTakeFirst();
       return row && {
         id, issuer: row.issuer, holding: row.holding, verbs: readStrings(row.verbs), principal: row.principal ?? undefined, networks: scopeOf(row.networks),
-        validFromMs: row.valid_from, expiresAtMs: row.expires_at, revoked: row.revoked_at !== null, usesLeft: row.uses_left ?? undefined,
+        validFromMs: row.valid_from, expiresAtMs: row.expires_at, revoked: row.revoked_at !== null, usesLeft: row.uses_left ?? undefined, parent: row.parent ?? undefined,
       };
     },
     async isTokenRevoked(jti) {

@@ -117,11 +117,11 @@ const mostReadings = 50_000;
 async function countOpening({ app, admission, address, parameters, requestId, incoming, reply }: Context<z.output<typeof ByCid>, unknown, unknown>, holding: StoredHolding): Promise<void> {
   const isNew = noteReading(app, { identity: admission.identity, grant: admission.grant }, address, parameters);
   const { grant } = admission;
-  if (grant?.usesLeft !== undefined) {
+  if (grant !== undefined && grant.counted.length > 0) {
     const presented = new RegExp(`(?:^|;\\s*)${readingCookie}=([A-Za-z0-9_-]{22})`).exec(incoming.headers.cookie ?? '')?.[1];
     const known = presented === undefined ? undefined : readings.get(presented);
     if (known === undefined || known.grant !== grant.id || known.until < app.clock()) {
-      await app.data.write((tx) => useGrant(tx, grant.id));
+      await app.data.writeReadCommitted((tx) => useGrant(tx, grant.counted));
       const cookie = randomBytes(16).toString('base64url');
       for (const [oldest, reading] of readings) {
         if (readings.size < mostReadings && reading.until > app.clock()) break;

@@ -71,7 +71,7 @@ function LinkRow({ grant, cid }: Readonly<{ grant: Grant; cid: string }>) {
 }
 
 function stateOf(grant: Grant, nowMs: number): 'works' | 'Revoked' | 'Expired' | 'Used up' {
-  if (grant.revoked) return 'Revoked';
+  if (grant.state === 'revoked') return 'Revoked';
   if (Date.parse(grant.expires_at) <= nowMs) return 'Expired';
   return grant.uses_left === 0 ? 'Used up' : 'works';
 }
