@@ -92,7 +92,7 @@ export class StreamingAccess {
     const key = signToken('grant', { iss: issuer, aud: issuer, sub: userId ?? 'anyone', iat, nbf: iat, exp, jti, object: `holding:${holding.id}`, verbs: ['read'] }, keys.signing);
     await stores.grants.addGrant({
       id: jti, issuer: owner, holding: holding.id, verbs: ['read'], principal: userId, networks: networks.length === 0 ? everywhere : compileNetworks(networks),
-      validFromMs: iat * 1_000, expiresAtMs: exp * 1_000, revoked: false, usesLeft: uses,
+      validFromMs: iat * 1_000, expiresAtMs: exp * 1_000, revoked: false, usesLeft: uses, parent: undefined,
     });
     return key;
   }
@@ -110,6 +110,8 @@ export class StreamingAccess {
 
   async #refusalOf(grant: GrantRecord | undefined, { claims, address }: Caller): Promise<string | undefined> {
     if (grant === undefined || grant.revoked || grant.expiresAtMs <= this.#parts.clock()) return 'revoked';
+    // The chain of a narrowed grant is the gatekeeper's to check; keys made here have none.
+    if (grant.parent !== undefined) return 'narrowed';
     if (!grant.networks.contains(address ?? '')) return 'network';
     if (grant.principal !== undefined && grant.principal !== claims?.userId) return 'who';
     return await this.#mayShare(grant.issuer) ? undefined : 'issuer';
