@@ -12,6 +12,7 @@ import { effectivePermissions } from './rights.ts';
 import { verifyDffmpeg } from './request-signing/dffmpeg.ts';
 import { verifySignature, type MessageKey, type ReadSignature } from './request-signing/http-message.ts';
 import type { Role } from './roles.ts';
+import { sharedSecretMayCarry, sharedSecretRights } from './shared-secret.ts';
 import { TokenCache } from './token-cache.ts';
 import type { ClaimsOf, TokenPurpose } from './token-claims.ts';
 import type { TokenKey, TokenKeys } from './token-keys.ts';
@@ -131,12 +132,12 @@ export class Identities {
       if (revoked === true) throw new EvidenceRefused('token revoked', claims.sub);
       return after(claims.sid === undefined ? undefined : this.#sessions.find(claims.sid), (session) => {
         if (claims.sid !== undefined && (session === undefined || session.ended)) throw new EvidenceRefused('session ended', claims.sub);
-        return after(this.#principals.find(claims.sub), (record) => this.#narrow(claims, key.id, record, address));
+        return after(this.#principals.find(claims.sub), (record) => this.#narrow(claims, key, record, address));
       });
     });
   }
 
-  #narrow(claims: ClaimsOf['access'], keyId: string, record: PrincipalRecord | undefined, address: string): Identity {
+  #narrow(claims: ClaimsOf['access'], key: TokenKey, record: PrincipalRecord | undefined, address: string): Identity {
     const known = this.#narrowed.get(claims);
     if (known !== undefined && known.record === record) {
       if (!record.scope.contains(address)) throw new EvidenceRefused('network scope', record.id);
@@ -146,9 +147,13 @@ export class Identities {
     if (record === undefined || claims.iat * 1_000 < record.tokensValidFromMs) throw new EvidenceRefused('token issued before all were ended', claims.sub);
     const role = claims.role === undefined ? undefined : this.#roles.get(claims.role);
     if (claims.role !== undefined && role === undefined) throw new EvidenceRefused('token names an unknown role', claims.sub);
+    // Whoever knows a shared secret could have written this token.
+    const shared = key.algorithm === 'HS256';
+    if (shared && (record.role === 'admin' || !sharedSecretMayCarry(claims.role, claims.permissions))) throw new EvidenceRefused('more than a shared secret carries', claims.sub);
+    const effective = effectivePermissions(record.rights, role?.permissions, claims.permissions);
     const identity: Identity = {
-      ...standing, via: 'token', tokenId: claims.jti, keyId, sessionId: claims.sid, issuedAtMs: claims.iat * 1_000, expiresAtMs: claims.exp * 1_000, tokenRole: claims.role,
-      effective: effectivePermissions(record.rights, role?.permissions, claims.permissions),
+      ...standing, via: 'token', tokenId: claims.jti, keyId: key.id, sessionId: claims.sid, issuedAtMs: claims.iat * 1_000, expiresAtMs: claims.exp * 1_000, tokenRole: claims.role,
+      effective: shared ? sharedSecretRights(effective) : effective,
     };
     this.#narrowed.set(claims, { record, identity });
     return identity;

@@ -1,4 +1,11 @@
 /** What a token under a secret that several programs share may carry: never the role `admin`, never a right that manages. */
+import type { TokenKey, TokenKeys } from './token-keys.ts';
+
+/** `keys`, as they change, and one more. */
+export const withKey = (keys: TokenKeys, more: TokenKey | undefined): TokenKeys => (more === undefined ? keys : {
+  get: (id) => (id === more.id ? more : keys.get(id)),
+  has: (id) => id === more.id || keys.has(id),
+});
 
 const isManaging = (permission: string): boolean => permission.startsWith('manage_');
 

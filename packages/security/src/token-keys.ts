@@ -8,7 +8,7 @@ export type TokenKey =
   | Readonly<{ id: string; algorithm: 'HS256'; secret: KeyObject }>;
 
 /** Keys by id. Removing one ends its tokens at once, cached ones too. */
-export type TokenKeys = ReadonlyMap<string, TokenKey>;
+export type TokenKeys = Pick<ReadonlyMap<string, TokenKey>, 'get' | 'has'>;
 
 const shortestSecret = 32;
 const fewestDistinctBytes = 8;
@@ -66,7 +66,8 @@ export function sharedSecretKey(id: string, secret: string, setting: string): To
   return { id, algorithm: 'HS256', secret: createSecretKey(secret, 'utf8') };
 }
 
-function weaknessOf(secret: string): string | undefined {
+/** Why a secret must not sign anything, as the end of a sentence; undefined for a good one. */
+export function weaknessOf(secret: string): string | undefined {
   const letters = secret.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
   if (placeholders.some((placeholder) => letters.includes(placeholder))) return 'is a placeholder';
   const bytes = Buffer.from(secret, 'utf8');

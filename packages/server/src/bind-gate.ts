@@ -13,6 +13,9 @@ const harmless: ReadonlySet<string> = new Set(['read_content', 'view_streams']);
 export function checkBind(config: Config, roles: ReadonlyMap<string, Role>): Warning[] {
   const { address, tls, behind_proxy: behindProxy, trusted_proxies: proxies } = config.server;
   const { default_role: defaultRole, allow_insecure_no_auth: allowed } = config.permissions;
+  if (!config.streaming_security.enabled && !(loopback.contains(address) && allowed)) {
+    throw new WeirError('config.invalid', '[streaming_security] enabled = false is refused: remove it. On a loopback address it works together with [permissions] allow_insecure_no_auth = true.');
+  }
   const strangerMay = [...(roles.get(defaultRole)?.permissions ?? [])].filter((permission) => !harmless.has(permission));
   const warnings: Warning[] = [];
   if (strangerMay.length > 0) {

@@ -22,6 +22,8 @@ import { compileNetworks } from '@weir/security/networks';
 import { compileOrigins, type OriginRules } from '@weir/security/origins';
 import { defaultRateLimits, RateLimits, type RateLimit, type RateLimitName } from '@weir/security/rate-limits';
 import { Redactor } from '@weir/security/redaction';
+import { withKey } from '@weir/security/shared-secret';
+import { sharedSecretKey, type TokenKey } from '@weir/security/token-keys';
 import type { Logger } from 'pino';
 import type { App, Warning } from './app.ts';
 import { AuditTrail } from './audit-trail.ts';
@@ -47,7 +49,10 @@ import { serveWebPage } from './web-page.ts';
 import { acceptSockets } from './worker-socket.ts';
 
 export type ServeOptions = Readonly<{
-  config: Config; dataFlag?: string | undefined; environment: Readonly<Record<string, string | undefined>>; builtInWorker: boolean;
+  /** As `loadConfig` gives it, with what it warns of. */
+  config: Config; configWarnings?: readonly Warning[]; dataFlag?: string | undefined; environment: Readonly<Record<string, string | undefined>>; builtInWorker: boolean;
+  /** A program calls it by itself, so that it may go without a port. */
+  embedded?: boolean;
 }>;
 
 export type RunningServer = AsyncDisposable & Readonly<{
@@ -71,14 +76,17 @@ const sharedSweepEveryMs = 60_000;
 const dayMs = 86_400_000;
 
 /** Errors: `config.invalid`, `data.locked`, `data.newer`, `keys.lost`, `keys.wrong`, `server.port_used`, `file.permissions`. */
-export async function serve({ config, dataFlag, environment, builtInWorker }: ServeOptions): Promise<RunningServer> {
+export async function serve({ config, configWarnings = [], dataFlag, environment, builtInWorker, embedded = false }: ServeOptions): Promise<RunningServer> {
+  if (!config.api.enabled && !embedded) throw new WeirError('config.invalid', '[api] enabled = false leaves nothing to start: remove it, or embed Weir in a program of your own (createWeir).');
   await using starting = new AsyncDisposableStack();
   const dataPath = dataDirectory(config, dataFlag, environment);
   await mkdir(dataPath, { recursive: true, mode: 0o700 });
   const directory = starting.use(await openDataDirectory(dataPath));
   const instance = starting.use(await openInstance({ config, dataFlag, environment, create: true }));
-  const warnings = checkBind(config, instance.roles);
-  const log = openLog(config.log.level, new Redactor());
+  const warnings = [...configWarnings, ...checkBind(config, instance.roles)];
+  const redactor = new Redactor();
+  if (config.streaming_security.secret_key !== undefined) redactor.register(config.streaming_security.secret_key);
+  const log = openLog(config.log.level, redactor);
   const clock = starting.use(await openSteadyClock(instance.data, systemClock, (error) => { log.error({ err: error }, 'the time could not be stored'); }));
   if (clock.behindMs > 0) warnings.push(clockWarning(clock.behindMs));
   const tls = await openTls(config, keyDirectory(config, environment), instance.id);
@@ -100,7 +108,7 @@ export async function serve({ config, dataFlag, environment, builtInWorker }: Se
     version, config, clock: clock.now, log, data: instance.data, dataPath: directory.path, instanceId: instance.id, tokenAudience: instance.tokenAudience,
     keyRing: instance.keyRing, signing: instance.signing, roles: instance.roles, gatekeeper, viewers, content, coordinator: fleet.coordinator,
     fleetProblem: fleet.problem, audit, ...await sharedStateOf(config, instance.data, clock.now, log),
-    hosts: compileHosts(place.hosts()), ownOrigins: place.origins, allowedOrigins: compileOrigins(config.server.cors.allowed_origins),
+    hosts: compileHosts(place.hosts()), ownOrigins: place.origins, allowedOrigins: compileOrigins([...config.server.cors.allowed_origins, ...config.streaming_security.allowed_origins]),
     proxies: { proxies: compileNetworks(config.server.trusted_proxies), directUse: config.server.behind_proxy ? 'refused' : 'allowed' },
     secure: tls !== undefined || config.server.behind_proxy, publicUrl: () => place.url, certificateFingerprint: () => tls?.fingerprint ?? null,
     warnings: [...warnings, ...fleet.warnings], stopping: stopping.signal,
@@ -127,8 +135,10 @@ export async function serve({ config, dataFlag, environment, builtInWorker }: Se
     server.server.closeAllConnections();
     await closed;
   });
-  place.bound(await listen(server, config));
-  await directory.announce(place.url);
+  if (config.api.enabled) {
+    place.bound(await listen(server, config));
+    await directory.announce(place.url);
+  }
   fleet.coordinator?.start();
   const garbage = setInterval(() => { tidy(app).catch((error: unknown) => { log.error({ err: error }, 'what nobody needs was not removed'); }); }, garbageEveryMs);
   starting.defer(() => clearInterval(garbage));
@@ -138,7 +148,7 @@ export async function serve({ config, dataFlag, environment, builtInWorker }: Se
   }
 
   const signInLink = await prepareFirstStart(app);
-  if (builtInWorker && fleet.coordinator !== undefined) starting.use(await startBuiltInWorker(app, tls, directory.jobs));
+  if (builtInWorker && config.api.enabled && fleet.coordinator !== undefined) starting.use(await startBuiltInWorker(app, tls, directory.jobs));
   const firstClip = instance.isNew ? (await import('./first-clip.ts')).addFirstClip(app) : Promise.resolve();
   const running = starting.move();
   return {
@@ -169,13 +179,17 @@ function gatekeeperOf(instance: Instance, clock: Clock, epochs: Epochs, audit: A
   const { signing, tokenAudience, config, roles } = instance;
   const identities = new Identities({
     store: identitiesOf(instance), roles, defaultRole: config.permissions.default_role, epochs, clock,
-    tokens: { issuer: tokenAudience, audience: tokenAudience, keys: { access: signing.access.all, grant: signing.grant.all, job: signing.job.all } },
+    tokens: { issuer: tokenAudience, audience: tokenAudience, keys: { access: withKey(signing.access.all, sharedKey(config)), grant: signing.grant.all, job: signing.job.all } },
   });
   return new Gatekeeper({
     identities, epochs, objects: objectStore(instance.data.read, clock), clock, auditWorks: () => audit.works,
     openings: (key, holding, client) => viewers().openings(key, holding, client),
   });
 }
+
+/** The key of access tokens that other programs make for this server. */
+const sharedKey = ({ streaming_security: { secret_key: secret } }: Config): TokenKey | undefined =>
+  (secret === undefined ? undefined : sharedSecretKey('shared', secret, '[streaming_security] secret_key'));
 
 const clockWarning = (behindMs: number): Warning => ({
   code: 'clock.behind', message: `The machine's clock is ${Math.round(behindMs / 1_000)} s behind what this instance has seen already; until it catches up the later time counts.`,

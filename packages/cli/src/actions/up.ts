@@ -47,7 +47,7 @@ async function prepare(context: Context, { config }: Loaded): Promise<void> {
   await buildWebPage(say);
 }
 
-async function run(context: Context, flags: ServeFlags, { config, file }: Loaded, welcome: (server: RunningServer) => Promise<void>): Promise<void> {
+async function run(context: Context, flags: ServeFlags, { config, file, warnings }: Loaded, welcome: (server: RunningServer) => Promise<void>): Promise<void> {
   const { environment } = context;
   const start = serverStart({ config, configFile: file, dataFlag: flags.data }, environment, thisCommand());
   prepareService(start);
@@ -55,7 +55,7 @@ async function run(context: Context, flags: ServeFlags, { config, file }: Loaded
   const { drain, stop } = watchLifetime(environment);
   stop.addEventListener('abort', () => process.exit(exitCodes.interrupted));
   const { serve: startServer } = await import('@weir/server/serve');
-  await using server = await startServer({ config, dataFlag: flags.data, environment, builtInWorker: config.fleet.enabled && config.fleet.built_in_worker });
+  await using server = await startServer({ config, configWarnings: warnings, dataFlag: flags.data, environment, builtInWorker: config.fleet.enabled && config.fleet.built_in_worker });
   await healthy(server, config.server.public_url === undefined ? server.url : listener(config.server));
   print(context, `ready ${server.url}`);
   await welcome(server);

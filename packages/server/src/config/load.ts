@@ -5,11 +5,13 @@ import path from 'node:path';
 import { WeirError } from '@weir/contracts/errors';
 import { parse, TomlError } from 'smol-toml';
 import { z } from 'zod';
+import type { Warning } from '../app.ts';
+import { withApiSection } from './api-section.ts';
 import { Config } from './schema.ts';
 
 type Tree = { [key: string]: unknown };
 type Environment = Readonly<Record<string, string | undefined>>;
-export type Loaded = Readonly<{ config: Config; file: string | undefined }>;
+export type Loaded = Readonly<{ config: Config; file: string | undefined; warnings: readonly Warning[] }>;
 
 const maxFileBytes = 1 << 20;
 
@@ -23,20 +25,29 @@ export function findConfigFile(flag: string | undefined, environment: Environmen
   return ['weir.toml', path.join(homedir(), '.config/weir/weir.toml'), '/etc/weir/weir.toml'].find((file) => existsSync(file));
 }
 
-/** `defaults` are those of the command that asks, below everything that the operator says. */
-export function loadConfig(options: { file?: string | undefined; environment: Environment; flags?: Tree; defaults?: Tree }): Loaded {
-  const file = findConfigFile(options.file, options.environment);
+/** `defaults` are those of the command that asks, below everything that the operator says. `tree` stands for a file, which is then not looked for. */
+export function loadConfig(options: { file?: string | undefined; tree?: Tree; environment: Environment; flags?: Tree; defaults?: Tree }): Loaded {
+  const file = options.tree === undefined ? findConfigFile(options.file, options.environment) : undefined;
   const text = file === undefined ? '' : readText(file);
-  const said = merge(options.defaults ?? {}, parseText(text, file ?? 'the configuration'));
-  const tree = merge(merge(said, fromEnvironment(options.environment)), options.flags ?? {});
+  const written = withApiSection(options.tree ?? parseText(text, file ?? 'the configuration'), (path) => where(path, text, file));
+  const fromOutside = withApiSection(fromEnvironment(options.environment), (path) => where(path, '', undefined));
+  const tree = merge(merge(merge(options.defaults ?? {}, written), fromOutside), options.flags ?? {});
   const result = Config.safeParse(tree);
   if (!result.success) throw new WeirError('config.invalid', describe(result.error, text, file));
-  return { config: result.data, file };
+  const literal = valueAt(written, 'streaming_security', 'secret_key') !== undefined && valueAt(fromOutside, 'streaming_security', 'secret_key') === undefined;
+  return { config: result.data, file, warnings: literal ? [secretWritten(file ?? 'the configuration')] : [] };
 }
+
+const valueAt = (tree: Tree, section: string, key: string): unknown => (isTree(tree[section]) ? tree[section][key] : undefined);
+
+const secretWritten = (file: string): Warning => ({
+  code: 'config.secret_key', message: `The secret key is written down in ${file}, where backups and version control find it.`,
+  next_step: 'Set WEIR_STREAMING_SECURITY__SECRET_KEY, or WEIR_STREAMING_SECURITY__SECRET_KEY_FILE to a file that the server alone may read, and remove secret_key.',
+});
 
 /** What is wrong with a configuration that is not in a file yet, with line and column; undefined if nothing is. */
 export function problemsOf(text: string, name: string): string | undefined {
-  const result = Config.safeParse(parseText(text, name));
+  const result = Config.safeParse(withApiSection(parseText(text, name), (path) => where(path, text, name)));
   return result.success ? undefined : describe(result.error, text, name);
 }
 

@@ -5,6 +5,7 @@ import { compileNames, compilePaths } from '@weir/security/globs';
 import { compileHosts } from '@weir/security/hosts';
 import { compileOrigins } from '@weir/security/origins';
 import { allowlists, defineRoles, permissions } from '@weir/security/roles';
+import { weaknessOf } from '@weir/security/token-keys';
 import { z } from 'zod';
 
 const port = z.int().min(0).max(65_535);
@@ -21,6 +22,12 @@ const usable = <T>(use: (value: T) => unknown, place: (error: WeirError) => stri
     context.addIssue({ code: 'custom', message: error.message, path: place(error) });
   }
 };
+
+const keyName = 'WEIR_STREAMING_SECURITY__SECRET_KEY (or WEIR_STREAMING_SECURITY__SECRET_KEY_FILE)';
+const SharedSecret = z.string().max(4_096).superRefine((secret, context) => {
+  const weakness = weaknessOf(secret);
+  if (weakness !== undefined) context.addIssue({ code: 'custom', message: `it ${weakness}. Remove it here and set ${keyName} to fresh randomness: openssl rand -base64 48` });
+});
 
 const limitNames = ['default', 'signaling', 'streaming', 'upload', 'auth_failures', 'jobs'] as const;
 const RateLimit = z.strictObject({
@@ -73,13 +80,22 @@ export const Config = z.strictObject({
     allowed_file_paths: patterns.superRefine(usable(compilePaths)).default([]).meta({ description: 'Files that pipelines may read: * within a folder, ** also below, such as samples/** or /data/audio/*.wav' }),
     allowed_write_paths: patterns.superRefine(usable(compilePaths)).default([]).meta({ description: 'Files that pipelines may write, in the same form' }),
   }).prefault({}),
+  api: z.strictObject({
+    enabled: z.boolean().default(true).meta({ description: 'False opens no port: for programs that embed Weir' }),
+    host: z.union([z.ipv4(), z.ipv6(), z.literal('localhost')]).optional().meta({ description: 'The same as [server] address' }),
+    port: port.optional().meta({ description: 'The same as [server] port' }),
+  }).prefault({}),
   streaming_security: z.strictObject({
+    enabled: z.boolean().default(true).meta({ description: 'False switches off the middleware that embedding programs use; needs a loopback address and allow_insecure_no_auth' }),
+    secret_key: SharedSecret.optional().meta({ description: 'A secret of at least 32 bytes, shared with programs that make access tokens for this server (HS256). Better kept in WEIR_STREAMING_SECURITY__SECRET_KEY_FILE' }),
     token_expiry_seconds: z.int().min(60).max(31_536_000).default(3_600).meta({ description: 'How long a token lasts when nothing else is asked' }),
     session_expiry_seconds: z.int().min(300).max(31_536_000).default(604_800).meta({ description: 'How long a browser stays signed in' }),
     rate_limits: z.partialRecord(z.enum(limitNames), RateLimit).default({}).meta({ description: 'Named limits, each { limit, period } in seconds' }),
+    allowed_origins: names.superRefine(usable(compileOrigins)).meta({ description: 'The same list as [server.cors] allowed_origins' }),
     encryption: z.strictObject({
       enabled: z.boolean().default(true).meta({ description: 'Encrypt new content at rest' }),
-      default_key_bits: z.literal([256]).default(256).meta({ description: '256: Cobblestone-256 (AES-256-GCM)' }),
+      default_key_bits: z.literal([256, 128], 'write 256 or 128: there is no AES-192 in chunked encryption').default(256).meta({ description: 'For new content. 256: Cobblestone-256 (AES-256-GCM); 128: Cobblestone-128' }),
+      key_scope: z.enum(['content', 'user']).default('content').meta({ description: 'user: a key of each owner wraps the keys of their new content, and deleting the owner destroys it' }),
     }).prefault({}),
   }).prefault({}),
   content: z.strictObject({
