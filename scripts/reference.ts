@@ -52,6 +52,8 @@ function sections(schema: JsonSchema, at: readonly string[]): string[] {
 
 /** Roles and rate limits are tables of their own; the fields of one entry are said once. */
 function settingForm(field: JsonSchema): string {
+  const items = field.items === undefined ? [] : fieldsOf(field.items).map(({ name }) => `\`${name}\``);
+  if (items.length > 0) return `a list of tables with ${items.join(', ')}`;
   const entry = typeof field.additionalProperties === 'object' ? field.additionalProperties : undefined;
   if (entry === undefined) return constraints(field);
   const fields = fieldsOf(entry).map(({ name }) => `\`${name}\``);

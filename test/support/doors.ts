@@ -99,6 +99,15 @@ export const doors: Readonly<Record<string, readonly Case[]>> = {
   'DELETE /api/v1/principals/:name': onPrincipal('user.write', 'DELETE', ''),
   'POST /api/v1/principals/:name/key': onPrincipal('key.rotate', 'POST', '/key', {}),
   'POST /api/v1/principals/:name/sign-in-link': onPrincipal('user.write', 'POST', '/sign-in-link'),
+  'GET /api/v1/principals/:name/identities': onPrincipal('user.list', 'GET', '/identities'),
+  'POST /api/v1/principals/:name/identities': [one('user.write', 'foreigner', async (world) => ({
+    method: 'POST', target: `/api/v1/principals/${await world.freshPrincipal()}/identities`, body: json({ issuer: 'https://idp.example', subject: world.newName() }),
+  }))],
+  'DELETE /api/v1/principals/:name/identities': [one('user.write', 'foreigner', async (world) => {
+    const [name, identity] = [await world.freshPrincipal(), { issuer: 'https://idp.example', subject: world.newName() }];
+    await world.admin.json('POST', `/api/v1/principals/${name}/identities`, identity);
+    return { method: 'DELETE', target: `/api/v1/principals/${name}/identities`, body: json(identity) };
+  })],
   'POST /api/v1/principals/:name/end-everything': onPrincipal('user.write', 'POST', '/end-everything'),
 
   'POST /api/v1/content': [one('content.write', 'owner', () => ({ method: 'POST', target: '/api/v1/content', body: 'bytes', headers: { 'content-type': 'application/octet-stream' } }))],

@@ -41,6 +41,14 @@ export const PrincipalChange = z.strictObject({
   disabled: z.boolean().optional(),
 });
 
+/** A subject of another issuer that a principal is. */
+export const ExternalSubject = z.strictObject({
+  issuer: z.string().min(1).max(256), subject: z.string().regex(/^[^\p{Cc}]{1,255}$/u, 'a subject has 1 to 255 characters, none of them a control character'),
+});
+export type ExternalSubject = z.infer<typeof ExternalSubject>;
+/** `follows_role`: the principal came of its tokens, and has the role that the newest of them has. */
+export const ExternalIdentity = z.strictObject({ ...ExternalSubject.shape, created_at: Instant, follows_role: z.boolean() });
+
 /** `expires_in` in seconds. */
 export const TokenRequest = z.strictObject({
   principal: PrincipalId.optional(),

@@ -1,9 +1,10 @@
 /** Who may sign in or sign requests: users, clients, workers, services. For those who manage users. */
-import { Principal, PrincipalCreated, page, type PrincipalChange, type PrincipalCreate } from '@weir/contracts/identity';
+import { ExternalIdentity, Principal, PrincipalCreated, page, type PrincipalChange, type ExternalSubject, type PrincipalCreate } from '@weir/contracts/identity';
 import { z, type input } from 'zod';
 import { call, command, path, type CallOptions, type Client, type ListOptions } from './client.ts';
 
 const Principals = page(Principal);
+const Identities = z.object({ items: z.array(ExternalIdentity) });
 const SignInLink = z.object({ link: z.string() });
 
 export const list = (client: Client, { cursor, limit, signal }: ListOptions = {}) =>
@@ -27,3 +28,14 @@ export const endEverything = (client: Client, name: string, options: CallOptions
 
 export const change = (client: Client, name: string, request: input<typeof PrincipalChange>, options: CallOptions = {}) =>
   call(client, { method: 'PATCH', path: path`/api/v1/principals/${name}`, json: request, reply: Principal, ...options });
+
+/** Subjects of other issuers that are this principal. */
+export const identities = (client: Client, name: string, options: CallOptions = {}) =>
+  call(client, { path: path`/api/v1/principals/${name}/identities`, reply: Identities, ...options });
+
+export const linkIdentity = (client: Client, name: string, identity: input<typeof ExternalSubject>, options: CallOptions = {}) =>
+  command(client, { method: 'POST', path: path`/api/v1/principals/${name}/identities`, json: identity, ...options });
+
+/** Tokens of that subject are refused within a second. */
+export const unlinkIdentity = (client: Client, name: string, identity: input<typeof ExternalSubject>, options: CallOptions = {}) =>
+  command(client, { method: 'DELETE', path: path`/api/v1/principals/${name}/identities`, json: identity, ...options });

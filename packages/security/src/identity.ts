@@ -5,6 +5,7 @@ import { WeirError } from '@weir/contracts/errors';
 import type { PrincipalKind } from '@weir/contracts/identity';
 import { Directory } from './directory.ts';
 import type { Epochs } from './epochs.ts';
+import type { ExternalIdentity, ExternalIssuers } from './external-issuers.ts';
 import { matchesOneTimeSecret } from './one-time-secrets.ts';
 import { longestChain } from './grants.ts';
 import type { GrantRecord, HeldGrant, IdentityStore, LoginSession, PrincipalRecord } from './principals.ts';
@@ -59,6 +60,8 @@ export const loginSessionPurpose = 'login-session';
 type Verified<P extends TokenPurpose> = Readonly<{ claims: ClaimsOf[P]; key: TokenKey }>;
 type Parts = Readonly<{
   store: IdentityStore; roles: ReadonlyMap<string, Role>; defaultRole: string; epochs: Epochs; clock?: Clock;
+  /** Other issuers whose access tokens count, too. */
+  external?: ExternalIssuers | undefined;
   tokens: Readonly<{ issuer: string; audience: string; keys: Readonly<Record<'access' | 'grant' | 'job', TokenKeys>> }>;
 }>;
 
@@ -73,14 +76,16 @@ export class Identities {
   readonly #access: TokenCache<'access'>;
   readonly #grantTokens: TokenCache<'grant'>;
   readonly #jobTokens: TokenCache<'job'>;
+  readonly #external: ExternalIssuers | undefined;
   readonly #keys: Readonly<Record<'access' | 'grant' | 'job', TokenKeys>>;
   /** What a claims object came to for a principal's row; both are the same objects as long as nothing moved. */
   readonly #narrowed = new WeakMap<object, { record: PrincipalRecord; identity: Identity }>();
 
-  constructor({ store, roles, defaultRole, epochs, tokens, clock = systemClock }: Parts) {
+  constructor({ store, roles, defaultRole, epochs, tokens, external, clock = systemClock }: Parts) {
     this.#clock = clock;
     this.#roles = roles;
     this.#keys = tokens.keys;
+    this.#external = external;
     this.#principals = new Directory((id) => store.principal(id));
     this.#sessions = new Directory((id) => store.loginSession(id));
     this.#grants = new Directory((id) => store.grant(id));
@@ -101,6 +106,7 @@ export class Identities {
   }
 
   #forget(subject: string): void {
+    if (subject === 'external') return this.#external?.forget();
     const colon = subject.indexOf(':');
     const key = subject.slice(colon + 1);
     switch (subject.slice(0, colon)) {
@@ -114,12 +120,16 @@ export class Identities {
 
   principal(id: string): Maybe<PrincipalRecord | undefined> { return this.#principals.find(id); }
 
-  /** A bearer token: an access token, or a job token of a worker. */
+  /** A bearer token: an access token, a job token of a worker, or an access token of another issuer. */
   byBearer(token: string, address: string): Maybe<Identity> {
     const nowSeconds = Math.floor(this.#clock() / 1_000);
     const access = this.#access.verify(token, nowSeconds);
     if (access.valid) return this.#byAccess(access, address);
     const job = this.#jobTokens.verify(token, nowSeconds);
+    // Of another type than ours: the other issuers' or nobody's.
+    if (!job.valid && this.#external !== undefined && access.reason === 'malformed' && job.reason === 'malformed') {
+      return after(this.#external.identify(token, nowSeconds), (found) => this.#byExternal(found, address));
+    }
     if (!job.valid) throw new EvidenceRefused(`token ${access.reason === 'key' || access.reason === 'malformed' ? job.reason : access.reason}`);
     const { claims, key } = job;
     return after(this.#principals.find(claims.sub), (record) => ({
@@ -157,6 +167,16 @@ export class Identities {
     };
     this.#narrowed.set(claims, { record, identity });
     return identity;
+  }
+
+  #byExternal({ principal, role: tokenRole, issuedAtMs, expiresAtMs }: ExternalIdentity, address: string): Maybe<Identity> {
+    return after(this.#principals.find(principal), (record) => {
+      const standing = this.#standing(record, principal, address);
+      if (record === undefined || issuedAtMs < record.tokensValidFromMs) throw new EvidenceRefused('token issued before all were ended', principal);
+      const role = this.#roles.get(tokenRole);
+      if (role === undefined) throw new EvidenceRefused('token names an unknown role', principal);
+      return { ...standing, via: 'token', issuedAtMs, expiresAtMs, tokenRole, effective: effectivePermissions(record.rights, role.permissions, undefined) };
+    });
   }
 
   /** The cookie of a browser session: `<id>.<secret>`. */

@@ -15,6 +15,7 @@ import { openSharedLimits, sweepRateLimits } from '@weir/data/security-stores/sh
 import { openSharedReplay, sweepReplayKeys } from '@weir/data/security-stores/shared-replay';
 import { Viewers } from '@weir/delivery/viewers';
 import { Epochs } from '@weir/security/epochs';
+import type { ExternalIssuers } from '@weir/security/external-issuers';
 import { Gatekeeper } from '@weir/security/gatekeeper';
 import { compileHosts } from '@weir/security/hosts';
 import { Identities } from '@weir/security/identity';
@@ -35,6 +36,7 @@ import { prepareFirstStart } from './first-start.ts';
 import { sweepGarbage } from './garbage.ts';
 import { allRoutes, buildHttpServer } from './http-server.ts';
 import { identitiesOf, openInstance, type Instance } from './instance.ts';
+import { openIssuers } from './issuers.ts';
 import { followKeyChanges } from './key-changes.ts';
 import { openLog } from './log.ts';
 import { objectStore, type StoredHolding } from './object-store.ts';
@@ -98,7 +100,8 @@ export async function serve({ config, configWarnings = [], dataFlag, environment
   const audit = starting.use(new AuditTrail({
     data: instance.data, signer: instance.auditSigner, clock: clock.now, log, checkpointSeconds: config.audit.checkpoint_seconds,
   }));
-  const gatekeeper = gatekeeperOf(instance, clock.now, epochs, audit, () => viewers);
+  const issuers = openIssuers(instance, { clock: clock.now, audit, epochs, log });
+  const gatekeeper = gatekeeperOf(instance, clock.now, { epochs, audit, issuers }, () => viewers);
   const viewers: Viewers<StoredHolding> = new Viewers(gatekeeper);
   const content = new ContentStore(await openBlobStore(directory.path), instance.keyRing, { encrypt: config.streaming_security.encryption.enabled });
   const place = new ListeningPlace(config, instance.id, tls);
@@ -175,10 +178,12 @@ async function sweepShared({ data }: App): Promise<void> {
   await sweepRateLimits(data);
 }
 
-function gatekeeperOf(instance: Instance, clock: Clock, epochs: Epochs, audit: AuditTrail, viewers: () => Viewers<StoredHolding>): Gatekeeper<StoredHolding> {
+type Deciding = Readonly<{ epochs: Epochs; audit: AuditTrail; issuers: ExternalIssuers | undefined }>;
+
+function gatekeeperOf(instance: Instance, clock: Clock, { epochs, audit, issuers }: Deciding, viewers: () => Viewers<StoredHolding>): Gatekeeper<StoredHolding> {
   const { signing, tokenAudience, config, roles } = instance;
   const identities = new Identities({
-    store: identitiesOf(instance), roles, defaultRole: config.permissions.default_role, epochs, clock,
+    store: identitiesOf(instance), roles, defaultRole: config.permissions.default_role, epochs, clock, external: issuers,
     tokens: { issuer: tokenAudience, audience: tokenAudience, keys: { access: withKey(signing.access.all, sharedKey(config)), grant: signing.grant.all, job: signing.job.all } },
   });
   return new Gatekeeper({

@@ -2,6 +2,7 @@
 import { WeirError } from '@weir/contracts/errors';
 import { toInstant, type Principal } from '@weir/contracts/identity';
 import { findHolder } from '@weir/data/directory-lock';
+import { externalOf } from '@weir/data/security-stores/external-identities';
 import { createSignInSecret } from '@weir/data/security-stores/login-sessions';
 import {
   addHmacKey, addPrincipal, changePrincipal, deletePrincipal, getPrincipal, listPrincipals, principalFacts, type PrincipalChange, type PrincipalRow,
@@ -77,7 +78,8 @@ export async function list(this: Context, flags: Common): Promise<void> {
 export async function show(this: Context, flags: ShowFlags, name: string): Promise<void> {
   await using instance = await openForOperator(this, flags);
   const row = await getPrincipal(instance.data.read, name);
-  const shown = { ...toWire(row), ...(flags.showKey === true ? { key: await revealKey(instance, name) } : {}) };
+  const identities = (await externalOf(instance.data.read, name)).map(({ issuer, subject }) => `${subject} of ${issuer}`);
+  const shown = { ...toWire(row), ...(identities.length === 0 ? {} : { identities }), ...(flags.showKey === true ? { key: await revealKey(instance, name) } : {}) };
   if (flags.json === true) return printJson(this, shown);
   print(this, Object.entries(shown).map(([field, value]) => `${field.padEnd(12)} ${Array.isArray(value) ? value.join(' ') || '-' : String(value)}`).join('\n'));
 }

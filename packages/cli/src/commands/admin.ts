@@ -7,6 +7,7 @@ import { instanceFlags, jsonFlag, listOf, quietFlag, serverFlags, type InstanceF
 import { durationOrZero, text } from '../parse.ts';
 import { keys } from './keys.ts';
 import type { AddFlags, LinkFlags, RotateFlags, ScopeFlags, ShowFlags } from '../actions/user.ts';
+import type { IdentityFlags } from '../actions/user-identities.ts';
 import type { WorkerFlags } from '../actions/workers.ts';
 
 type Plain = InstanceFlags & Readonly<{ json?: boolean }>;
@@ -77,8 +78,24 @@ const link = buildCommand<LinkFlags, [string], Context>({
   docs: documented({ brief: 'Make a one-time sign-in link, good for ten minutes', examples: ['weir admin user link alice'] }),
 });
 
+const identityFlags = {
+  issuer: { kind: 'parsed', parse: text, brief: 'The issuer, as `iss` of its tokens says', placeholder: 'URL' },
+  subject: { kind: 'parsed', parse: text, brief: 'The subject, as `sub` says', placeholder: 'SUBJECT' },
+  json: jsonFlag, ...instanceFlags,
+} as const;
+const linkIdentity = buildCommand<IdentityFlags, [string], Context>({
+  loader: asService(async () => (await import('../actions/user-identities.ts')).link),
+  parameters: { positional: name, flags: identityFlags },
+  docs: documented({ brief: 'Say that a subject of another issuer is this principal', examples: ['weir admin user link-identity alice --issuer https://login.example.org --subject 4711'] }),
+});
+const unlinkIdentity = buildCommand<IdentityFlags, [string], Context>({
+  loader: asService(async () => (await import('../actions/user-identities.ts')).unlink),
+  parameters: { positional: name, flags: identityFlags },
+  docs: documented({ brief: 'Refuse that subject again', examples: ['weir admin user unlink-identity alice --issuer https://login.example.org --subject 4711'] }),
+});
+
 const user = buildRouteMap({
-  routes: { add, list, show, rotateKey, setScope, disable, enable, delete: remove, link }, docs: { brief: 'Principals: people, clients, workers (on the machine of the server)' },
+  routes: { add, list, show, rotateKey, setScope, disable, enable, delete: remove, link, linkIdentity, unlinkIdentity }, docs: { brief: 'Principals: people, clients, workers (on the machine of the server)' },
 });
 
 const invite = buildCommand<WorkerFlags, [], Context>({

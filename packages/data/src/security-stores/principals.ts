@@ -13,7 +13,8 @@ import { readStrings } from './identity-store.ts';
 
 export type PrincipalRow = Selectable<Schema['principal']>;
 type Roles = ReadonlyMap<string, Role>;
-export type NewPrincipal = Readonly<{ id: string; role: string; permissions?: readonly string[]; networks?: readonly string[] }>;
+/** `kind`: what the role says, when it is left out. */
+export type NewPrincipal = Readonly<{ id: string; role: string; kind?: PrincipalKind | undefined; permissions?: readonly string[]; networks?: readonly string[] }>;
 
 /** A new principal without a key. `principal.exists`, `role.unknown`, `request.invalid`. */
 export async function addPrincipal(tx: Tx, roles: Roles, principal: NewPrincipal, now: number): Promise<void> {
@@ -21,7 +22,7 @@ export async function addPrincipal(tx: Tx, roles: Roles, principal: NewPrincipal
   requireRole(roles, principal.role);
   compileNetworks(principal.networks ?? []);
   const inserted = await tx.insertInto('principal').values({
-    id: principal.id, kind: kindOf(principal.role), role: principal.role, permissions: JSON.stringify(principal.permissions ?? []),
+    id: principal.id, kind: principal.kind ?? kindOf(principal.role), role: principal.role, permissions: JSON.stringify(principal.permissions ?? []),
     networks: JSON.stringify(principal.networks ?? []), disabled: 0, tokens_valid_from: 0, max_skew_seconds: null, created_at: now,
   }).onConflict((conflict) => conflict.column('id').doNothing()).executeTakeFirst();
   if (inserted.numInsertedOrUpdatedRows !== 1n) throw new WeirError('principal.exists', `A principal named "${principal.id}" exists already.`);
@@ -73,7 +74,7 @@ export async function changePrincipal(tx: Tx, roles: Roles, id: string, change: 
   if (change.role !== undefined) requireRole(roles, change.role);
   compileNetworks(change.networks ?? []);
   const set = {
-    ...(change.role === undefined ? {} : { role: change.role, kind: kindOf(change.role) }),
+    ...(change.role === undefined ? {} : { role: change.role, ...((await getPrincipal(tx, id)).kind === 'service' ? {} : { kind: kindOf(change.role) }) }),
     ...(change.permissions === undefined ? {} : { permissions: JSON.stringify(change.permissions) }),
     ...(change.networks === undefined ? {} : { networks: JSON.stringify(change.networks) }),
     ...(change.disabled === undefined ? {} : { disabled: change.disabled ? 1 : 0 }),

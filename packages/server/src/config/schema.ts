@@ -3,10 +3,12 @@ import { WeirError } from '@weir/contracts/errors';
 import { Cidr, RoleName } from '@weir/contracts/identity';
 import { compileNames, compilePaths } from '@weir/security/globs';
 import { compileHosts } from '@weir/security/hosts';
+import { issuerAlgorithms } from '@weir/security/issuer-keys';
 import { compileOrigins } from '@weir/security/origins';
 import { allowlists, defineRoles, permissions } from '@weir/security/roles';
 import { weaknessOf } from '@weir/security/token-keys';
 import { z } from 'zod';
+import { addressFlaw } from '../outbound-text.ts';
 
 const port = z.int().min(0).max(65_535);
 const seconds = (defaultValue: number, max = 31_536_000) => z.number().min(0).max(max).default(defaultValue);
@@ -41,6 +43,22 @@ const RoleSection = z.strictObject({
   ...Object.fromEntries(allowlists.map((name) => [name, patterns.superRefine(usable(compileNames)).optional()])) as Record<(typeof allowlists)[number], z.ZodOptional<z.ZodArray<z.ZodString>>>,
 });
 
+const Issuer = z.strictObject({
+  issuer: z.string().min(1).max(256).meta({ description: 'The exact `iss` of its tokens' }),
+  audience: z.string().min(1).max(256).meta({ description: 'The exact `aud` that names this server there' }),
+  jwks_uri: z.string().superRefine(usable((address) => {
+    const flaw = addressFlaw(address);
+    if (flaw !== undefined) throw new WeirError('config.invalid', `the address ${flaw}`);
+  })).optional().meta({ description: 'Where its public keys are' }),
+  jwks_file: z.string().min(1).max(4_096).optional().meta({ description: 'A file with its public keys, in place of jwks_uri' }),
+  algorithms: z.array(z.enum(issuerAlgorithms)).min(1).max(3).default([...issuerAlgorithms]).meta({ description: 'What its tokens may be signed with' }),
+  role_claim: z.string().min(1).max(256).meta({ description: 'The claim that the role is read from: a name, or a path such as realm_access.roles' }),
+  role_map: z.record(z.string().min(1).max(256), RoleName).meta({ description: 'Role here by value there; the first that fits; "*" fits every token. A token that none fits is refused' }),
+  create: z.boolean().default(false).meta({ description: 'Make a principal for a subject that is not known yet' }),
+}).superRefine(usable(({ jwks_uri: uri, jwks_file: file }) => {
+  if ((uri === undefined) === (file === undefined)) throw new WeirError('config.invalid', 'name either jwks_uri or jwks_file');
+}));
+
 export const Config = z.strictObject({
   server: z.strictObject({
     address: z.union([z.ipv4(), z.ipv6()]).default('127.0.0.1').meta({ description: 'The address to listen on. Anything but loopback needs TLS here, or behind_proxy' }),
@@ -66,6 +84,9 @@ export const Config = z.strictObject({
   keys: z.strictObject({
     directory: z.string().min(1).max(4_096).optional().meta({ description: 'Where the master key lies: outside the data directory, mode 0700' }),
     rotation_days: z.int().min(0).max(3_650).default(0).meta({ description: 'Replace the keys that sign tokens when they are so old; 0 leaves that to `weir admin keys rotate`' }),
+  }).prefault({}),
+  identity: z.strictObject({
+    issuers: z.array(Issuer).max(20).default([]).meta({ description: 'Other issuers whose access tokens (JWT) are accepted: [[identity.issuers]]' }),
   }).prefault({}),
   permissions: z.strictObject({
     default_role: RoleName.default('none').meta({ description: 'The role of requests without evidence' }),
@@ -119,5 +140,13 @@ export const Config = z.strictObject({
   log: z.strictObject({
     level: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info').meta({ description: 'What is logged' }),
   }).prefault({}),
-});
+}).superRefine(usable(({ identity, permissions: { roles: defined } }) => {
+  const roles = defineRoles(defined);
+  for (const { issuer, role_map: map } of identity.issuers) {
+    if (identity.issuers.filter((other) => other.issuer === issuer).length > 1) throw new WeirError('config.invalid', `the issuer ${issuer} is there twice`);
+    const unknown = Object.values(map).find((role) => !roles.has(role));
+    if (unknown !== undefined) throw new WeirError('config.invalid', `role_map of ${issuer} names the role "${unknown}", which is not there`);
+    if (roles.get(map['*'] ?? '')?.permissions.has('manage_users') === true) throw new WeirError('config.invalid', `role_map of ${issuer} would let everybody manage users; name the values that may`);
+  }
+}, () => ['identity', 'issuers']));
 export type Config = z.infer<typeof Config>;

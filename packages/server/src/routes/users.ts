@@ -1,8 +1,9 @@
 /** Principals and their keys, for who manages users. */
-import { ListQuery, page, Principal, PrincipalChange, PrincipalCreate, PrincipalCreated, PrincipalId, PrincipalKind, toInstant } from '@weir/contracts/identity';
+import { ExternalIdentity, ExternalSubject, ListQuery, page, Principal, PrincipalChange, PrincipalCreate, PrincipalCreated, PrincipalId, PrincipalKind, toInstant } from '@weir/contracts/identity';
 import {
   addHmacKey, addPrincipal, changePrincipal, deletePrincipal, getPrincipal, listPrincipals, principalFacts, type PrincipalRow,
 } from '@weir/data/security-stores/principals';
+import { externalOf, linkExternal, unlinkExternal } from '@weir/data/security-stores/external-identities';
 import { endEverything } from '@weir/data/security-stores/tokens';
 import { createSignInSecret } from '@weir/data/security-stores/login-sessions';
 import { z } from 'zod';
@@ -84,6 +85,37 @@ export const routes = [
     await app.data.write(async (tx) => {
       await endEverything(tx, parameters.name, app.clock());
       await app.audit.record(tx, changeEntry(admission, `principal:${parameters.name}`, requestId, 'all tokens and sessions ended'));
+    });
+    await app.gatekeeper.epochs.refresh();
+  }),
+
+  route({
+    method: 'GET', path: '/api/v1/principals/:name/identities', action: 'user.list', parameters: ByName, reply: z.strictObject({ items: z.array(ExternalIdentity) }),
+    summary: 'Subjects of other issuers that are this principal',
+  }, async ({ app, parameters }) => {
+    await getPrincipal(app.data.read, parameters.name);
+    const rows = await externalOf(app.data.read, parameters.name);
+    return { items: rows.map((row) => ({ issuer: row.issuer, subject: row.subject, created_at: toInstant(row.created_at), follows_role: row.role_as_of !== null })) };
+  }),
+
+  route({
+    method: 'POST', path: '/api/v1/principals/:name/identities', action: 'user.write', parameters: ByName, body: ExternalSubject,
+    summary: 'Say that a subject of another issuer is this principal; its tokens then narrow this principal’s role',
+  }, async ({ app, admission, parameters, body, requestId }) => {
+    await app.data.write(async (tx) => {
+      await linkExternal(tx, body, parameters.name, app.clock());
+      await app.audit.record(tx, changeEntry(admission, `principal:${parameters.name}`, requestId, `linked to a subject of ${body.issuer}`));
+    });
+    await app.gatekeeper.epochs.refresh();
+  }),
+
+  route({
+    method: 'DELETE', path: '/api/v1/principals/:name/identities', action: 'user.write', parameters: ByName, body: ExternalSubject,
+    summary: 'Take such a link back; tokens of that subject are refused',
+  }, async ({ app, admission, parameters, body, requestId }) => {
+    await app.data.write(async (tx) => {
+      await unlinkExternal(tx, body, parameters.name);
+      await app.audit.record(tx, changeEntry(admission, `principal:${parameters.name}`, requestId, `no longer linked to a subject of ${body.issuer}`));
     });
     await app.gatekeeper.epochs.refresh();
   }),
