@@ -23,7 +23,8 @@ export async function readOutboundText(address: string, maxBytes: number): Promi
     }
     const pieces: Uint8Array[] = [];
     let size = 0;
-    for await (const piece of response.body) {
+    const body: AsyncIterable<Uint8Array> = response.body;
+    for await (const piece of body) {
       size += piece.length;
       if (size > maxBytes) throw new TypeError(`it sends more than ${maxBytes} bytes`);
       pieces.push(piece);
