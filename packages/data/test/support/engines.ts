@@ -17,13 +17,13 @@ export interface Fresh {
 export const runs = (count: number): number => Math.max(1, Math.round(count * Number(process.env['WEIR_TEST_SCALE'] ?? 1)));
 
 /** PostgreSQL absent is a failure where CI=true, and a skipped test that says so elsewhere. */
-export function forEachEngine(name: string, body: (fresh: Fresh) => Promise<void>): void {
+export function forEachEngine(name: string, body: (fresh: Fresh) => Promise<void>, timeoutMs = 30_000): void {
   test(`${name} (sqlite)`, async () => {
     await using folder = await temporaryFolder();
     let count = 0;
     const openEmpty = (): Promise<Data> => openData({ directory: folder.join(`data-${count += 1}`) });
     await body({ openEmpty, open: () => migrated(openEmpty()) });
-  });
+  }, timeoutMs);
 
   test(`${name} (postgres)`, async (context) => {
     const missing = postgresMissing();
@@ -33,7 +33,7 @@ export function forEachEngine(name: string, body: (fresh: Fresh) => Promise<void
       openEmpty: async () => openData({ url: await createDatabase() }),
       open: async () => openData({ url: await createDatabase(await template()) }),
     });
-  });
+  }, timeoutMs);
 }
 
 async function migrated(opening: Promise<Data>): Promise<Data> {
