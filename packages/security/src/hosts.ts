@@ -9,6 +9,7 @@ export type HostRules = Readonly<{ allows(header: string | undefined): boolean }
 
 const maxNames = 200;
 const maxHeaderLength = 262;
+const maxSeen = 1_000;
 const hostPattern = /^(?<host>[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\.?|\[[0-9a-f:.]+\])(?::(?<port>[0-9]{1,5}))?$/;
 
 /**
@@ -22,10 +23,15 @@ export function compileHosts(names: readonly string[]): HostRules {
     if (parsed === undefined) throw new WeirError('config.invalid', `${JSON.stringify(name.slice(0, 80))} is no host; write media.example.com, [::1] or media.example.com:8443.`);
     return keyOf(parsed);
   }));
+  /** Spellings that were allowed: most clients send one and the same. */
+  const seen = new Set<string>();
   return {
     allows(header) {
+      if (header !== undefined && seen.has(header)) return true;
       const parsed = header === undefined ? undefined : parseHost(header);
-      return parsed !== undefined && (allowed.has(keyOf(parsed)) || allowed.has(keyOf({ ...parsed, port: '' })));
+      const isAllowed = parsed !== undefined && (allowed.has(keyOf(parsed)) || allowed.has(keyOf({ ...parsed, port: '' })));
+      if (isAllowed && header !== undefined && seen.size < maxSeen) seen.add(header);
+      return isAllowed;
     },
   };
 }

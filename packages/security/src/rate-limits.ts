@@ -60,15 +60,17 @@ export function verdictOf({ limit, periodSeconds }: RateLimit, allowed: boolean,
 
 /** Beyond `maxKeys`, strangers of a name are counted together under this key: the limit holds for them as for one. */
 const crowd = '\0crowd';
-/** Idle keys looked for whenever a new key comes: more than one, so that the table shrinks after a rush. */
-const sweptPerInsertion = 2;
+/** Keys looked at whenever a new one comes: more than one, so that the table shrinks after a rush. */
+const sweptPerInsertion = 4;
+
+/** When a key's allowance is whole again, and the hand that goes round and round over the keys to find idle ones. */
+type Table = { readonly fullAtMs: Map<string, number>; hand: MapIterator<[string, number]> };
 
 /** Named limits over any number of keys, in memory. Keys are principals or `limitKey` addresses; a key is forgotten only when idle. */
 export class RateLimits<Name extends string = RateLimitName> implements Limits<Name> {
   readonly #limits: Readonly<Record<Name, RateLimit>>;
   readonly #maxKeys: number;
-  /** By name; in each, the least recently counted key first. */
-  readonly #tables = new Map<Name, Map<string, number>>();
+  readonly #tables = new Map<Name, Table>();
 
   /** `config.invalid` if a limit is not of 1 to 1 000 000 uses in 1 second to a day, or more than 100 000 a second. */
   constructor(limits: Readonly<Record<Name, RateLimit>>, maxKeys = 100_000) {
@@ -80,29 +82,35 @@ export class RateLimits<Name extends string = RateLimitName> implements Limits<N
   /** Counts one use if the limit still allows it. */
   take(name: Name, key: string, nowMs: number): RateVerdict {
     const table = this.#table(name);
-    if (!table.has(key)) sweepIdle(table, nowMs);
-    const counted = this.#countedKey(table, key);
-    const { fullAtMs, verdict } = stepGcra(this.#limits[name], table.get(counted), nowMs);
-    if (verdict.allowed) {
-      table.delete(counted);
-      table.set(counted, fullAtMs);
+    let counted = key;
+    let known = table.fullAtMs.get(key);
+    if (known === undefined) {
+      sweepIdle(table, nowMs);
+      counted = this.#strangerKey(table, key);
+      known = table.fullAtMs.get(counted);
     }
+    const { fullAtMs, verdict } = stepGcra(this.#limits[name], known, nowMs);
+    if (verdict.allowed) table.fullAtMs.set(counted, fullAtMs);
     return verdict;
   }
 
   /** What `take` would say, without counting: for limits on failures, asked before it is known whether this is one. */
   look(name: Name, key: string, nowMs: number): RateVerdict {
     const table = this.#table(name);
-    return stepGcra(this.#limits[name], table.get(this.#countedKey(table, key)), nowMs).verdict;
+    const known = table.fullAtMs.get(key) ?? table.fullAtMs.get(this.#strangerKey(table, key));
+    return stepGcra(this.#limits[name], known, nowMs).verdict;
   }
 
-  #countedKey(table: ReadonlyMap<string, number>, key: string): string {
-    return table.size < this.#maxKeys || table.has(key) ? key : crowd;
+  #strangerKey({ fullAtMs }: Table, key: string): string {
+    return fullAtMs.size < this.#maxKeys ? key : crowd;
   }
 
-  #table(name: Name): Map<string, number> {
+  #table(name: Name): Table {
     let table = this.#tables.get(name);
-    if (table === undefined) this.#tables.set(name, table = new Map<string, number>());
+    if (table === undefined) {
+      const fullAtMs = new Map<string, number>();
+      this.#tables.set(name, table = { fullAtMs, hand: fullAtMs.entries() });
+    }
     return table;
   }
 }
@@ -114,12 +122,15 @@ function requireUsable(name: string, { limit, periodSeconds }: RateLimit): void 
   if (!isUsable) throw new WeirError('config.invalid', `The rate limit "${name}" is refused; set a limit of 1 to 1000000 and a period of 1 to 86400 seconds.`);
 }
 
-function sweepIdle(table: Map<string, number>, nowMs: number): void {
-  let left = sweptPerInsertion;
-  for (const [key, fullAtMs] of table) {
-    if (fullAtMs > nowMs || left === 0) return;
-    table.delete(key);
-    left -= 1;
+function sweepIdle(table: Table, nowMs: number): void {
+  for (let left = sweptPerInsertion; left > 0; left -= 1) {
+    const { done, value } = table.hand.next();
+    if (done === true) {
+      table.hand = table.fullAtMs.entries();
+      return;
+    }
+    const [key, fullAtMs] = value;
+    if (fullAtMs <= nowMs) table.fullAtMs.delete(key);
   }
 }
 

@@ -115,3 +115,14 @@ test('unusable limits are refused when they are set', () => {
     expect(() => new RateLimits({ only: limit })).toThrow(expect.objectContaining({ code: 'config.invalid', message: expect.stringContaining('"only"') }));
   }
 });
+
+test('a rush of strangers fills no table, and whoever used a burst meanwhile is not forgotten', () => {
+  const limits = new RateLimits({ only: { limit: 10, periodSeconds: 10 } }, 1_000);
+  // Five hundred strangers a second, each idle again after one: were they kept, they would soon meet the limit of the crowd.
+  for (let at = 0; at < 20_000; at += 1) {
+    const nowMs = start + at * 2;
+    expect(limits.take('only', `stranger-${at}`, nowMs)).toMatchObject({ allowed: true, remaining: 9 });
+    if (at % 1_000 === 0) while (limits.take('only', 'burst', nowMs).allowed);
+    if (at % 1_000 === 400) expect(limits.look('only', 'burst', nowMs).allowed).toBe(false);
+  }
+});

@@ -189,29 +189,26 @@ test('a repeated token gives the same claims object until it expires or its key 
   expect(cache.size).toBe(0);
 });
 
-test('the cache stays within its bounds, drops the least recently used, and keeps no refused token', () => {
-  const cache = new TokenCache(profile, { maxEntries: 3 });
-  const [a, b, c, d] = [tokenOf('a'), tokenOf('b'), tokenOf('c'), tokenOf('d')];
-  const firstA = cache.verify(a, now);
-  cache.verify(b, now);
-  cache.verify(c, now);
-  cache.verify(a, now);
-  cache.verify(d, now);
-  expect(cache.size).toBe(3);
-  expect(cache.verify(a, now)).toBe(firstA);
-  cache.verify('not.a.token', now);
-  expect(cache.size).toBe(3);
-  const small = new TokenCache(profile, { maxBytes: 3_500 });
-  for (const each of [a, b, c, d]) small.verify(each, now);
-  expect(small.size).toBe(2);
-  expect(new TokenCache(profile, { maxBytes: 0 }).verify(a, now).valid).toBe(true);
+test('the cache stays within its bounds, keeps what is used, and keeps no refused token', () => {
+  const most = 6;
+  const cache = new TokenCache(profile, { maxBytes: most * 1_600 });
+  const used = tokenOf('used');
+  const first = cache.verify(used, now);
+  for (let at = 0; at < 50; at += 1) {
+    cache.verify(tokenOf(`other-${at}`), now);
+    for (let junk = 0; junk < 20; junk += 1) expect(cache.verify(`${used.slice(0, -8)}${String(junk).padStart(8, 'A')}`, now).valid).toBe(false);
+    expect(cache.verify(used, now)).toBe(first);
+    expect(cache.size).toBeLessThanOrEqual(most);
+  }
+  expect(cache.size).toBeGreaterThan(1);
+  expect(new TokenCache(profile, { maxBytes: 0 }).verify(used, now).valid).toBe(true);
 });
 
 test('the cache says what the verifier says, whatever the order', () => {
   const tokens = [...Array(6).keys()].map((at) => signToken('access', { ...access, jti: `t${at}`, exp: now + 10 * at + 1 }, at % 2 === 0 ? edKey : macKey));
   const steps = fc.array(fc.record({ pick: fc.nat(6), at: fc.integer({ min: now - 8, max: now + 70 }) }), { maxLength: 30 });
   fc.assert(fc.property(steps, (each) => {
-    const cache = new TokenCache(profile, { maxEntries: 3 });
+    const cache = new TokenCache(profile, { maxBytes: 4_500 });
     let latest = 0;
     for (const { pick, at } of each) {
       latest = Math.max(latest, at);
