@@ -1,5 +1,4 @@
 /** Who a request comes from: evidence checked against the directories of principals, sessions, tokens and grants. */
-import type { KeyObject } from 'node:crypto';
 import { systemClock, type Clock } from '@weir/contracts/clock';
 import { WeirError } from '@weir/contracts/errors';
 import type { PrincipalKind } from '@weir/contracts/identity';
@@ -8,7 +7,7 @@ import type { Epochs } from './epochs.ts';
 import type { ExternalIdentity, ExternalIssuers } from './external-issuers.ts';
 import { matchesOneTimeSecret } from './one-time-secrets.ts';
 import { longestChain } from './grants.ts';
-import type { GrantRecord, HeldGrant, IdentityStore, LoginSession, PrincipalRecord } from './principals.ts';
+import type { GrantRecord, HeldGrant, IdentityStore, LoginSession, PrincipalRecord, RequestKey } from './principals.ts';
 import { effectivePermissions } from './rights.ts';
 import { verifyDffmpeg } from './request-signing/dffmpeg.ts';
 import { verifySignature, type MessageKey, type ReadSignature } from './request-signing/http-message.ts';
@@ -68,7 +67,7 @@ type Parts = Readonly<{
 export class Identities {
   readonly anonymous: Identity;
   readonly #clock: Clock;
-  readonly #principals: Directory<PrincipalRecord>;
+  readonly #principals: Directory<Known>;
   readonly #sessions: Directory<LoginSession>;
   readonly #grants: Directory<GrantRecord>;
   readonly #revoked: Directory<boolean>;
@@ -79,14 +78,17 @@ export class Identities {
   readonly #external: ExternalIssuers | undefined;
   readonly #keys: Readonly<Record<'access' | 'grant' | 'job', TokenKeys>>;
   /** What a claims object came to for a principal's row; both are the same objects as long as nothing moved. */
-  readonly #narrowed = new WeakMap<object, { record: PrincipalRecord; identity: Identity }>();
+  readonly #narrowed = new WeakMap<object, Known>();
 
   constructor({ store, roles, defaultRole, epochs, tokens, external, clock = systemClock }: Parts) {
     this.#clock = clock;
     this.#roles = roles;
     this.#keys = tokens.keys;
     this.#external = external;
-    this.#principals = new Directory((id) => store.principal(id));
+    this.#principals = new Directory(async (id) => {
+      const record = await store.principal(id);
+      return record && { record, identity: plainIdentity(record) };
+    });
     this.#sessions = new Directory((id) => store.loginSession(id));
     this.#grants = new Directory((id) => store.grant(id));
     this.#revoked = new Directory((jti) => store.isTokenRevoked(jti));
@@ -118,7 +120,7 @@ export class Identities {
     }
   }
 
-  principal(id: string): Maybe<PrincipalRecord | undefined> { return this.#principals.find(id); }
+  principal(id: string): Maybe<PrincipalRecord | undefined> { return after(this.#principals.find(id), (known) => known?.record); }
 
   /** A bearer token: an access token, a job token of a worker, or an access token of another issuer. */
   byBearer(token: string, address: string): Maybe<Identity> {
@@ -132,8 +134,8 @@ export class Identities {
     }
     if (!job.valid) throw new EvidenceRefused(`token ${access.reason === 'key' || access.reason === 'malformed' ? job.reason : access.reason}`);
     const { claims, key } = job;
-    return after(this.#principals.find(claims.sub), (record) => ({
-      ...this.#standing(record, claims.sub, address), via: 'job', job: claims, tokenId: claims.jti, keyId: key.id, issuedAtMs: claims.iat * 1_000, expiresAtMs: claims.exp * 1_000,
+    return after(this.#principals.find(claims.sub), (known) => ({
+      ...standing(known, claims.sub, address), via: 'job', job: claims, tokenId: claims.jti, keyId: key.id, issuedAtMs: claims.iat * 1_000, expiresAtMs: claims.exp * 1_000,
     }));
   }
 
@@ -142,19 +144,17 @@ export class Identities {
       if (revoked === true) throw new EvidenceRefused('token revoked', claims.sub);
       return after(claims.sid === undefined ? undefined : this.#sessions.find(claims.sid), (session) => {
         if (claims.sid !== undefined && (session === undefined || session.ended)) throw new EvidenceRefused('session ended', claims.sub);
-        return after(this.#principals.find(claims.sub), (record) => this.#narrow(claims, key, record, address));
+        return after(this.#principals.find(claims.sub), (known) => this.#narrow(claims, key, known, address));
       });
     });
   }
 
-  #narrow(claims: ClaimsOf['access'], key: TokenKey, record: PrincipalRecord | undefined, address: string): Identity {
-    const known = this.#narrowed.get(claims);
-    if (known !== undefined && known.record === record) {
-      if (!record.scope.contains(address)) throw new EvidenceRefused('network scope', record.id);
-      return known.identity;
-    }
-    const standing = this.#standing(record, claims.sub, address);
-    if (record === undefined || claims.iat * 1_000 < record.tokensValidFromMs) throw new EvidenceRefused('token issued before all were ended', claims.sub);
+  #narrow(claims: ClaimsOf['access'], key: TokenKey, known: Known | undefined, address: string): Identity {
+    const plain = standing(known, claims.sub, address);
+    const before = this.#narrowed.get(claims);
+    if (before !== undefined && before.record === known?.record) return before.identity;
+    if (known === undefined || claims.iat * 1_000 < known.record.tokensValidFromMs) throw new EvidenceRefused('token issued before all were ended', claims.sub);
+    const { record } = known;
     const role = claims.role === undefined ? undefined : this.#roles.get(claims.role);
     if (claims.role !== undefined && role === undefined) throw new EvidenceRefused('token names an unknown role', claims.sub);
     // Whoever knows a shared secret could have written this token.
@@ -162,7 +162,7 @@ export class Identities {
     if (shared && (record.role === 'admin' || !sharedSecretMayCarry(claims.role, claims.permissions))) throw new EvidenceRefused('more than a shared secret carries', claims.sub);
     const effective = effectivePermissions(record.rights, role?.permissions, claims.permissions);
     const identity: Identity = {
-      ...standing, via: 'token', tokenId: claims.jti, keyId: key.id, sessionId: claims.sid, issuedAtMs: claims.iat * 1_000, expiresAtMs: claims.exp * 1_000, tokenRole: claims.role,
+      ...plain, via: 'token', tokenId: claims.jti, keyId: key.id, sessionId: claims.sid, issuedAtMs: claims.iat * 1_000, expiresAtMs: claims.exp * 1_000, tokenRole: claims.role,
       effective: shared ? sharedSecretRights(effective) : effective,
     };
     this.#narrowed.set(claims, { record, identity });
@@ -186,64 +186,43 @@ export class Identities {
     return after(this.#sessions.find(id), (session) => {
       const matches = matchesOneTimeSecret(loginSessionPurpose, secret, session?.secretHash ?? absentHash);
       if (session === undefined || !matches || session.ended || session.expiresAtMs <= this.#clock()) throw new EvidenceRefused('session unknown or ended');
-      return after(this.#principals.find(session.principal), (record) =>
-        ({ ...this.#standing(record, session.principal, address), via: 'session', sessionId: session.id, expiresAtMs: session.expiresAtMs }));
+      return after(this.#principals.find(session.principal), (known) =>
+        ({ ...standing(known, session.principal, address), via: 'session', sessionId: session.id, expiresAtMs: session.expiresAtMs }));
     });
   }
 
-  /** A principal in good standing at this address, with its rights; otherwise refused. */
-  #standing(record: PrincipalRecord | undefined, claimed: string, address: string): Identity {
-    if (record === undefined) throw new EvidenceRefused('principal unknown', claimed);
-    if (record.disabled) throw new EvidenceRefused('principal disabled', claimed);
-    if (!record.scope.contains(address)) throw new EvidenceRefused('network scope', claimed);
-    return {
-      principal: record.id, authenticated: true, kind: record.kind, role: record.role, tokenRole: undefined, effective: record.rights,
-      via: 'signature', tokenId: undefined, keyId: undefined, sessionId: undefined, issuedAtMs: Infinity, expiresAtMs: Infinity, job: undefined,
-    };
-  }
-
   /**
-   * A `dffmpeg` request signature over a body whose digest is known. Unknown, disabled and foreign-network principals cost the same
-   * cryptography as known ones. Returns the identity and the MAC, which is the request's name in the replay store.
+   * A `dffmpeg` request signature over a body whose digest is known. Every refusal costs two verifications, whatever is known of the
+   * principal. Returns the identity and the MAC, which is the request's name in the replay store.
    */
   bySignature(
-    claim: Readonly<{ principal: string; timestamp: string; signature: string; method: string; path: string; bodyDigest: string }>, address: string,
-  ): Maybe<{ identity: Identity; mac: Buffer; validUntilMs: number }> {
-    return after(wellFormedPrincipal(claim.principal) ? this.#principals.find(claim.principal) : undefined, (record) => {
+    claim: Readonly<{ principal: string; timestamp: string; signature: string }>, { method, path, bodyDigest }: Readonly<{ method: string; path: string; bodyDigest: string }>, address: string,
+  ): Maybe<Signed> {
+    return after(wellFormedPrincipal(claim.principal) ? this.#principals.find(claim.principal) : undefined, (known) => {
       const nowMs = this.#clock();
-      const usable = record !== undefined && !record.disabled && record.scope.contains(address) ? record : undefined;
-      const keys = (usable?.keys ?? []).filter((entry) => entry.algorithm === 'hmac-sha256' && entry.expiresAtMs > nowMs);
-      const skew = usable?.maxSkewSeconds;
-      const candidates: (KeyObject | undefined)[] = keys.length === 0 ? [undefined] : keys.map((entry) => entry.key);
-      for (const key of candidates) {
-        const mac = verifyDffmpeg(key, claim, Math.floor(nowMs / 1_000), skew);
-        if (mac !== undefined) {
-          const validUntilMs = (Number(claim.timestamp) + (skew ?? 30) + 1) * 1_000;
-          return { identity: this.#standing(record, claim.principal, address), mac, validUntilMs };
-        }
-      }
-      throw new EvidenceRefused(record === undefined ? 'principal unknown' : usable === undefined ? 'disabled or network scope' : 'signature', claim.principal);
+      const usable = usableAt(known, address);
+      const skew = usable?.record.maxSkewSeconds;
+      const request = { method, path, bodyDigest, timestamp: claim.timestamp, signature: claim.signature };
+      const mac = byEither(liveKeys(usable, 'hmac-sha256', nowMs), (key) => verifyDffmpeg(key?.key, request, Math.floor(nowMs / 1_000), skew));
+      if (usable === undefined || mac === undefined) throw refusedSignature(known, usable, claim.principal);
+      return { identity: usable.identity, mac, validUntilMs: (Number(claim.timestamp) + (skew ?? 30) + 1) * 1_000 };
     });
   }
 
   /**
    * An `http-message` signature, read but not verified: the principal is its `keyid`. The body's digest is the caller's to compare.
-   * Costs the same for unknown principals as for known ones.
+   * Every refusal costs two verifications, whatever is known of the principal.
    */
-  byMessage(read: ReadSignature, address: string): Maybe<{ identity: Identity; mac: Buffer; validUntilMs: number }> {
-    return after(wellFormedPrincipal(read.keyId) ? this.#principals.find(read.keyId) : undefined, (record) => {
+  byMessage(read: ReadSignature, address: string): Maybe<Signed> {
+    return after(wellFormedPrincipal(read.keyId) ? this.#principals.find(read.keyId) : undefined, (known) => {
       const nowMs = this.#clock();
-      const usable = record !== undefined && !record.disabled && record.scope.contains(address) ? record : undefined;
-      const keys = (usable?.keys ?? []).filter((entry) => entry.expiresAtMs > nowMs).map((entry): MessageKey => (entry.algorithm === 'ed25519'
-        ? { id: read.keyId, algorithm: 'ed25519', public: entry.key } : { id: read.keyId, algorithm: 'hmac-sha256', secret: entry.key }));
-      const skew = usable?.maxSkewSeconds;
-      for (const key of keys.length === 0 ? [undefined] : keys) {
-        if (!verifySignature(read, key, Math.floor(nowMs / 1_000), skew)) continue;
-        return {
-          identity: this.#standing(record, read.keyId, address), mac: read.signature, validUntilMs: (read.createdSeconds + (skew ?? 30) + 1) * 1_000,
-        };
-      }
-      throw new EvidenceRefused(record === undefined ? 'principal unknown' : usable === undefined ? 'disabled or network scope' : 'signature', read.keyId);
+      const usable = usableAt(known, address);
+      const skew = usable?.record.maxSkewSeconds;
+      // The length tells the algorithm, so that a key of the other one does not end the check early.
+      const keys = liveKeys(usable, read.signature.length === 32 ? 'hmac-sha256' : 'ed25519', nowMs);
+      const mac = byEither(keys, (key) => (verifySignature(read, key && messageKey(read.keyId, key), Math.floor(nowMs / 1_000), skew) ? read.signature : undefined));
+      if (usable === undefined || mac === undefined) throw refusedSignature(known, usable, read.keyId);
+      return { identity: usable.identity, mac, validUntilMs: (read.createdSeconds + (skew ?? 30) + 1) * 1_000 };
     });
   }
 
@@ -279,7 +258,7 @@ export class Identities {
     if (grant === undefined || grant.revoked) throw withdrawn();
     if (nowMs < grant.validFromMs || nowMs >= grant.expiresAtMs) throw new WeirError('policy.refused', 'This link has expired; ask its owner for a new one.');
     if (!grant.networks.contains(address)) throw new WeirError('policy.refused', 'This link does not work from your network.');
-    return after(this.#principals.find(grant.issuer), (issuer) => {
+    return after(this.principal(grant.issuer), (issuer) => {
       if (issuer === undefined || issuer.disabled || !issuer.rights.has('share_content')) throw withdrawn();
       return grant;
     });
@@ -295,11 +274,11 @@ export class Identities {
       if (revoked === true) throw new EvidenceRefused('token revoked', principal);
       return after(sessionId === undefined ? undefined : this.#sessions.find(sessionId), (session) => {
         if (sessionId !== undefined && (session === undefined || session.ended)) throw new EvidenceRefused('session ended', principal);
-        return after(this.#principals.find(principal), (record) => {
-          const standing = this.#standing(record, principal, address);
-          if (record !== undefined && identity.issuedAtMs < record.tokensValidFromMs) throw new EvidenceRefused('token issued before all were ended', principal);
-          const kept = [...identity.effective].filter((permission) => standing.effective.has(permission));
-          return { ...identity, role: standing.role, effective: new Set(kept) };
+        return after(this.#principals.find(principal), (known) => {
+          const now = standing(known, principal, address);
+          if (known !== undefined && identity.issuedAtMs < known.record.tokensValidFromMs) throw new EvidenceRefused('token issued before all were ended', principal);
+          const kept = [...identity.effective].filter((permission) => now.effective.has(permission));
+          return { ...identity, role: now.role, effective: new Set(kept) };
         });
       });
     });
@@ -318,6 +297,40 @@ function within(grant: GrantRecord, parent: GrantRecord): GrantRecord {
     networks: { contains: (address) => grant.networks.contains(address) && parent.networks.contains(address) },
   };
 }
+
+/** A principal's row, and who it is to a request that it signed itself. */
+type Known = Readonly<{ record: PrincipalRecord; identity: Identity }>;
+/** `mac` is the request's name in the replay store, until `validUntilMs`. */
+type Signed = Readonly<{ identity: Identity; mac: Buffer; validUntilMs: number }>;
+
+const plainIdentity = (record: PrincipalRecord): Identity => ({
+  principal: record.id, authenticated: true, kind: record.kind, role: record.role, tokenRole: undefined, effective: record.rights,
+  via: 'signature', tokenId: undefined, keyId: undefined, sessionId: undefined, issuedAtMs: Infinity, expiresAtMs: Infinity, job: undefined,
+});
+
+/** A principal in good standing at this address, with its rights; otherwise refused. */
+function standing(known: Known | undefined, claimed: string, address: string): Identity {
+  if (known === undefined) throw new EvidenceRefused('principal unknown', claimed);
+  if (known.record.disabled) throw new EvidenceRefused('principal disabled', claimed);
+  if (!known.record.scope.contains(address)) throw new EvidenceRefused('network scope', claimed);
+  return known.identity;
+}
+
+const usableAt = (known: Known | undefined, address: string): Known | undefined =>
+  (known !== undefined && !known.record.disabled && known.record.scope.contains(address) ? known : undefined);
+
+function refusedSignature(known: Known | undefined, usable: Known | undefined, claimed: string): EvidenceRefused {
+  return new EvidenceRefused(known === undefined ? 'principal unknown' : usable === undefined ? 'disabled or network scope' : 'signature', claimed);
+}
+
+const liveKeys = (usable: Known | undefined, algorithm: RequestKey['algorithm'], nowMs: number): readonly RequestKey[] =>
+  usable?.record.keys.filter((entry) => entry.algorithm === algorithm && entry.expiresAtMs > nowMs) ?? [];
+
+/** The newest key, then the one whose overlap runs: two attempts before any refusal, against a dummy where there is no key. */
+const byEither = <T>(keys: readonly RequestKey[], verify: (key: RequestKey | undefined) => T | undefined): T | undefined => verify(keys[0]) ?? verify(keys[1]);
+
+const messageKey = (id: string, { algorithm, key }: RequestKey): MessageKey =>
+  (algorithm === 'ed25519' ? { id, algorithm, public: key } : { id, algorithm, secret: key });
 
 const wellFormedPrincipal = (id: string): boolean => /^[a-z0-9._-]{1,64}$/.test(id);
 const absentHash = '0'.repeat(64);
