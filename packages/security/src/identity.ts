@@ -170,12 +170,12 @@ export class Identities {
   }
 
   #byExternal({ principal, role: tokenRole, issuedAtMs, expiresAtMs }: ExternalIdentity, address: string): Maybe<Identity> {
-    return after(this.#principals.find(principal), (record) => {
-      const standing = this.#standing(record, principal, address);
-      if (record === undefined || issuedAtMs < record.tokensValidFromMs) throw new EvidenceRefused('token issued before all were ended', principal);
+    return after(this.#principals.find(principal), (known) => {
+      const plain = standing(known, principal, address);
+      if (known === undefined || issuedAtMs < known.record.tokensValidFromMs) throw new EvidenceRefused('token issued before all were ended', principal);
       const role = this.#roles.get(tokenRole);
       if (role === undefined) throw new EvidenceRefused('token names an unknown role', principal);
-      return { ...standing, via: 'token', issuedAtMs, expiresAtMs, tokenRole, effective: effectivePermissions(record.rights, role.permissions, undefined) };
+      return { ...plain, via: 'token', issuedAtMs, expiresAtMs, tokenRole, effective: effectivePermissions(known.record.rights, role.permissions, undefined) };
     });
   }
 

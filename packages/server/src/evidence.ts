@@ -1,7 +1,7 @@
 /** Reads who a request says it comes from, and asks whether that is so. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { WeirError } from '@weir/contracts/errors';
-import { EvidenceRefused, type Identities, type Identity } from '@weir/security/identity';
+import { after, EvidenceRefused, type Identities, type Identity, type Maybe } from '@weir/security/identity';
 import type { HeldGrant } from '@weir/security/principals';
 import { replayKey, type ReplayStore } from '@weir/security/replay';
 import { dffmpegHeaders } from '@weir/security/request-signing/dffmpeg';
@@ -45,10 +45,13 @@ function readMessage(request: RequestMessage, instance: string): ReadSignature {
   return read;
 }
 
+const bearerScheme = /^Bearer /i;
+const longestBearer = 8_199;
+
 function readBearer(header: string): string {
-  const match = /^Bearer ([A-Za-z0-9._~+/=-]{1,8192})$/i.exec(header);
-  if (match?.[1] === undefined) throw new EvidenceRefused('authorization header');
-  return match[1];
+  // Nothing but the scheme is read here: a token has one spelling, and whoever verifies it refuses any other character.
+  if (header.length > longestBearer || !bearerScheme.test(header)) throw new EvidenceRefused('authorization header');
+  return header.slice(7);
 }
 
 function readCookie(header: string, name: string): string | undefined {
@@ -73,43 +76,52 @@ export type Identified = Readonly<{ identity: Identity; grant: HeldGrant | undef
  * The identity that all the evidence agrees on. Two kinds that name different principals are refused; two of the same one leave what both
  * allow. A grant in the URL stands alone for its object, unless it is bound to a principal, who must then show other evidence.
  */
-export async function identify(
-  identities: Identities, replay: ReplayStore, evidence: Evidence, signed: Signed, address: string,
-): Promise<Identified> {
-  const grant = evidence.grant === undefined ? undefined : await identities.grant(evidence.grant, address);
-  if (grant !== undefined && grant.principal === undefined) return { identity: { ...identities.anonymous, principal: undefined, effective: none }, grant };
-  let identity: Identity | undefined;
-  if (evidence.signature !== undefined) identity = await bySignature(identities, replay, evidence.signature, signed, address);
-  if (evidence.message !== undefined) identity = agree(identity, await byMessage(identities, replay, evidence.message, signed, address));
-  if (evidence.bearer !== undefined) identity = agree(identity, await identities.byBearer(evidence.bearer, address));
-  if (evidence.session !== undefined) identity = agree(identity, await identities.bySession(evidence.session, address));
-  identity ??= identities.anonymous;
-  if (grant !== undefined && grant.principal !== identity.principal) throw new WeirError('policy.refused', 'This link is for somebody else; sign in as the person it was made for.');
-  return { identity, grant };
+export function identify(identities: Identities, replay: ReplayStore, evidence: Evidence, signed: Signed, address: string): Maybe<Identified> {
+  return after(evidence.grant === undefined ? undefined : identities.grant(evidence.grant, address), (grant) => {
+    if (grant !== undefined && grant.principal === undefined) return { identity: { ...identities.anonymous, principal: undefined, effective: none }, grant };
+    return after(agreed(identities, replay, evidence, signed, address), (identity) => {
+      if (grant !== undefined && grant.principal !== identity.principal) throw new WeirError('policy.refused', 'This link is for somebody else; sign in as the person it was made for.');
+      return { identity, grant };
+    });
+  });
 }
 const none: ReadonlySet<string> = new Set();
-const repeated = 'repeated, or signed before what was accepted is remembered';
 
-async function bySignature(identities: Identities, replay: ReplayStore, claim: SignatureClaim, signed: Signed, address: string): Promise<Identity> {
-  const { identity, mac, validUntilMs } = await identities.bySignature({ ...claim, ...signed }, address);
-  // Programs may ask the same thing twice within a second, and get the same signature; a change happens once.
-  if (signed.method === 'GET' || signed.method === 'HEAD') return identity;
-  // The path and not the target: this signature does not cover the query, so with another query it would pass for another request.
-  const accepted = replay.accepts(replayKey(claim.principal, mac, signed.path), Number(claim.timestamp) * 1_000, validUntilMs);
-  if (!(accepted instanceof Promise ? await accepted : accepted)) throw new EvidenceRefused(repeated, claim.principal);
-  return identity;
+/** Kind after kind, each only once the one before has passed. */
+function agreed(identities: Identities, replay: ReplayStore, { signature, message, bearer, session }: Evidence, signed: Signed, address: string): Maybe<Identity> {
+  return after(signature === undefined ? undefined : bySignature(identities, replay, signature, signed, address), (bySigned) =>
+    after(message === undefined ? bySigned : agree(bySigned, byMessage(identities, replay, message, signed, address)), (byMessages) =>
+      after(bearer === undefined ? byMessages : agree(byMessages, identities.byBearer(bearer, address)), (byBearers) =>
+        after(session === undefined ? byBearers : agree(byBearers, identities.bySession(session, address)), (identity) => identity ?? identities.anonymous))));
+}
+
+function bySignature(identities: Identities, replay: ReplayStore, claim: SignatureClaim, signed: Signed, address: string): Maybe<Identity> {
+  return after(identities.bySignature(claim, signed, address), ({ identity, mac, validUntilMs }) => {
+    // Programs may ask the same thing twice within a second, and get the same signature; a change happens once.
+    if (signed.method === 'GET' || signed.method === 'HEAD') return identity;
+    // The path and not the target: this signature does not cover the query, so with another query it would pass for another request.
+    const accepted = replay.accepts(replayKey(claim.principal, mac, signed.path), Number(claim.timestamp) * 1_000, validUntilMs);
+    return after(accepted, (isFirst) => firstTime(isFirst, identity, claim.principal));
+  });
 }
 
 /** A message signature has a nonce, so each is good once, for reading too. */
-async function byMessage(identities: Identities, replay: ReplayStore, read: ReadSignature, signed: Signed, address: string): Promise<Identity> {
-  const { identity, mac, validUntilMs } = await identities.byMessage(read, address);
-  const accepted = replay.accepts(replayKey(read.keyId, mac, signed.target), read.createdSeconds * 1_000, validUntilMs);
-  if (!(accepted instanceof Promise ? await accepted : accepted)) throw new EvidenceRefused(repeated, read.keyId);
+function byMessage(identities: Identities, replay: ReplayStore, read: ReadSignature, signed: Signed, address: string): Maybe<Identity> {
+  return after(identities.byMessage(read, address), ({ identity, mac, validUntilMs }) => {
+    const accepted = replay.accepts(replayKey(read.keyId, mac, signed.target), read.createdSeconds * 1_000, validUntilMs);
+    return after(accepted, (isFirst) => firstTime(isFirst, identity, read.keyId));
+  });
+}
+
+function firstTime(isFirst: boolean, identity: Identity, claimed: string): Identity {
+  if (!isFirst) throw new EvidenceRefused('repeated, or signed before what was accepted is remembered', claimed);
   return identity;
 }
 
-function agree(first: Identity | undefined, second: Identity): Identity {
-  if (first === undefined) return second;
-  if (first.principal !== second.principal) throw new EvidenceRefused('evidence names two principals');
-  return { ...second, effective: new Set([...second.effective].filter((permission) => first.effective.has(permission))) };
+function agree(first: Identity | undefined, other: Maybe<Identity>): Maybe<Identity> {
+  if (first === undefined) return other;
+  return after(other, (second) => {
+    if (first.principal !== second.principal) throw new EvidenceRefused('evidence names two principals');
+    return { ...second, effective: new Set([...second.effective].filter((permission) => first.effective.has(permission))) };
+  });
 }

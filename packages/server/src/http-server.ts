@@ -1,12 +1,14 @@
 /** The HTTP server: limits of sockets and headers, the declared routes, one form for every error. */
 import { randomBytes } from 'node:crypto';
-import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import { unsatisfiedRange } from '@weir/content/ranges';
 import { errors, WeirError } from '@weir/contracts/errors';
 import { actions } from '@weir/security/actions';
-import { rateLimitHeaders } from '@weir/security/rate-limits';
-import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify';
+import type { Maybe } from '@weir/security/identity';
+import Router from 'find-my-way';
 import type { App } from './app.ts';
+import { hasBody } from './body.ts';
+import { Reply } from './reply.ts';
 import type { AnyRoute } from './route.ts';
 import { routes as audit } from './routes/audit.ts';
 import { routes as content } from './routes/content.ts';
@@ -20,8 +22,9 @@ import { routes as status } from './routes/status.ts';
 import { routes as tokens } from './routes/tokens.ts';
 import { routes as users } from './routes/users.ts';
 import { routes as workers } from './routes/workers.ts';
-import { RateExceeded, serveRoute } from './serve-route.ts';
+import { arrive, RateExceeded, sayLimit, serveRoute } from './serve-route.ts';
 import type { ServerTls } from './tls.ts';
+import type { WebPage } from './web-page.ts';
 
 /** Unique within an instance, and cheap: a part of its own for each process, then a count. */
 const processPart = randomBytes(6).toString('hex');
@@ -35,41 +38,48 @@ export const allRoutes: readonly AnyRoute[] = [
 
 const headersTimeoutMs = 20_000;
 const mostHeaderBytes = 32_768;
+const longestParameter = 512;
 
-export function buildHttpServer(app: App, tls: ServerTls | undefined): FastifyInstance {
-  const log: FastifyBaseLogger = app.log;
-  const server = Fastify({
-    loggerInstance: log, logController: new LogController({ disableRequestLogging: true }),
-    // One logger for all: what is logged of a request carries its id by itself.
-    childLoggerFactory: (logger) => logger, genReqId: newRequestId, bodyLimit: 1, exposeHeadRoutes: false,
-    // Uploads take as long as they take: idle sockets end, busy ones do not.
-    requestTimeout: 0, connectionTimeout: 0, routerOptions: { maxParamLength: 512, caseSensitive: true, ignoreTrailingSlash: false },
-    serverFactory: (handler) => makeServer(app, tls, handler),
-  });
-  // Bodies are read by `serveRoute`, after it knows whose they are.
-  server.removeAllContentTypeParsers();
-  server.addContentTypeParser('*', (_request, _payload, done) => done(null));
-  const common: Record<string, string> = {
-    'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cache-control': 'no-store', 'cross-origin-resource-policy': 'same-origin',
-    ...(tls === undefined ? {} : { 'strict-transport-security': 'max-age=31536000' }),
+/** Serves `allRoutes`, and `page` where none of them is. The server does not listen yet. */
+export function buildHttpServer(app: App, tls: ServerTls | undefined, page: WebPage): Server {
+  const common = commonHeaders(tls !== undefined);
+  const answer = (incoming: IncomingMessage, response: ServerResponse, serve: (reply: Reply) => Maybe<void>): void => {
+    const reply = new Reply(response, common, newRequestId());
+    try {
+      const serving = serve(reply);
+      if (serving instanceof Promise) serving.catch((error: unknown) => fail(app, error, incoming, reply));
+    } catch (error) {
+      // A body that came with the head is noticed as complete once this turn is over.
+      queueMicrotask(() => fail(app, error, incoming, reply));
+    }
   };
-  server.addHook('onRequest', (request, reply, done) => {
-    reply.headers(common).header('x-request-id', request.id);
-    done();
+  const refuse = (error: WeirError) => (_path: string, incoming: IncomingMessage, response: ServerResponse): void => answer(incoming, response, () => {
+    arrive(app, incoming);
+    throw error;
   });
-  server.setErrorHandler((error, request, reply) => sendError(app, error, request.id, reply));
-  for (const entry of allRoutes) addRoute(server, app, entry);
-  return server;
+  const router = Router({
+    maxParamLength: longestParameter, onMaxParamLength: refuse(new WeirError('route.absent')),
+    onBadUrl: refuse(new WeirError('request.invalid', 'The address is not spelled as addresses are: a % stands before two hex digits.')),
+    defaultRoute: (incoming, response) => answer(incoming, response, (reply) => page(incoming, reply)),
+    querystringParser: () => nothing,
+  });
+  for (const entry of allRoutes) {
+    const { method, path, action } = entry.declaration;
+    if (!Object.hasOwn(actions, action)) throw new WeirError('internal', `${method} ${path} has no action that the gatekeeper knows; the server does not start with it.`);
+    router.on(method, path, (incoming, response, parameters) => answer(incoming, response, (reply) => serveRoute(app, entry, incoming, parameters, reply)));
+  }
+  return makeServer(app, tls, (incoming, response) => { router.lookup(incoming, response); });
 }
+const nothing = {};
 
-function addRoute(server: FastifyInstance, app: App, entry: AnyRoute): void {
-  const { method, path, action } = entry.declaration;
-  if (!Object.hasOwn(actions, action)) throw new WeirError('internal', `${method} ${path} has no action that the gatekeeper knows; the server does not start with it.`);
-  server.route({ method, url: path, handler: (request, reply) => serveRoute(app, entry, request, reply) });
-}
+const commonHeaders = (isTls: boolean): readonly string[] => [
+  'x-content-type-options', 'nosniff', 'referrer-policy', 'no-referrer', 'cache-control', 'no-store', 'cross-origin-resource-policy', 'same-origin',
+  ...(isTls ? ['strict-transport-security', 'max-age=31536000'] : []),
+];
 
 function makeServer(app: App, tls: ServerTls | undefined, handler: RequestListener): Server {
   // A header that came twice is joined, not dropped, so that two hosts or two tokens are refused as what they are.
+  // Uploads take as long as they take: idle sockets end, busy ones do not.
   const options: ServerOptions = { joinDuplicateHeaders: true, keepAliveTimeout: 65_000, maxHeaderSize: mostHeaderBytes, headersTimeout: headersTimeoutMs, requestTimeout: 0, connectionsCheckingInterval: 5_000 };
   const server = tls === undefined ? createServer(options, handler) : tls.createServer(options, handler);
   server.maxConnections = app.config.server.max_connections;
@@ -80,24 +90,20 @@ function makeServer(app: App, tls: ServerTls | undefined, handler: RequestListen
 }
 
 /** The form of every error: code, sentence, request id, and what may be said beside it. */
-function sendError(app: App, error: unknown, requestId: string, reply: FastifyReply): unknown {
-  const known = toKnown(error);
-  if (errors[known.code].status >= 500) app.log.error({ err: error, requestId }, 'a request failed');
+function fail(app: App, error: unknown, incoming: IncomingMessage, reply: Reply): void {
+  const known = error instanceof WeirError ? error : new WeirError('internal', undefined, { cause: error });
   const { status, text } = errors[known.code];
-  if (error instanceof RateExceeded) reply.headers(rateLimitHeaders(error.verdict));
+  if (status >= 500) app.log.error({ err: error, requestId: reply.requestId }, 'a request failed');
+  if (reply.raw.headersSent) {
+    // What was promised can not be taken back: a clean end would pass a part off as the whole.
+    if (!reply.raw.writableEnded) reply.raw.destroy();
+    return;
+  }
+  if (error instanceof RateExceeded) sayLimit(reply, error.verdict);
   if (known.code === 'identity.required') reply.header('www-authenticate', 'Bearer realm="weir"');
   if (known.code === 'content.range' && typeof known.facts['size'] === 'number') reply.header('content-range', unsatisfiedRange(known.facts['size']));
   const message = known.code === 'internal' ? text : known.message;
   // The rest of a refused body is not read: the connection ends with the answer.
-  if (!reply.request.raw.complete) reply.header('connection', 'close');
-  return reply.code(status).header('content-type', 'application/json; charset=utf-8')
-    .send(JSON.stringify({ error: { ...known.facts, code: known.code, message, request_id: requestId } }));
-}
-
-function toKnown(error: unknown): WeirError {
-  if (error instanceof WeirError) return error;
-  const status = typeof error === 'object' && error !== null && 'statusCode' in error ? error.statusCode : undefined;
-  if (status === 413) return new WeirError('request.too_large', undefined, { cause: error });
-  if (typeof status === 'number' && status >= 400 && status < 500) return new WeirError('request.invalid', undefined, { cause: error });
-  return new WeirError('internal', undefined, { cause: error });
+  if (!incoming.complete && hasBody(incoming)) reply.header('connection', 'close');
+  reply.sendJson(status, JSON.stringify({ error: { ...known.facts, code: known.code, message, request_id: reply.requestId } }));
 }

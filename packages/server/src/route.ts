@@ -2,11 +2,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { ActionName } from '@weir/security/actions';
 import type { Admission, Resource } from '@weir/security/gatekeeper';
+import type { Maybe } from '@weir/security/identity';
 import type { RateLimitName } from '@weir/security/rate-limits';
-import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import type { App } from './app.ts';
 import type { StoredHolding } from './object-store.ts';
+import type { Reply } from './reply.ts';
 
 export type Context<P, Q, B> = Readonly<{
   app: App;
@@ -22,7 +23,7 @@ export type Context<P, Q, B> = Readonly<{
   incoming: IncomingMessage;
   /** The body as it comes, for routes that declare `body: 'stream'`; it fails with `request.too_large` past their limit. */
   upload: AsyncIterable<Uint8Array>;
-  reply: FastifyReply;
+  reply: Reply;
   /** Aborted when the caller goes away or the server stops. */
   signal: AbortSignal;
 }>;
@@ -53,7 +54,7 @@ export type Declaration<P extends Schema | undefined, Q extends Schema | undefin
 
 export type AnyRoute = Readonly<{
   declaration: Declaration<Schema | undefined, Schema | undefined, Schema | 'stream' | undefined, Schema | 'stream' | undefined>;
-  handle: (context: Context<unknown, unknown, unknown>) => Promise<unknown>;
+  handle: (context: Context<unknown, unknown, unknown>) => Maybe<unknown>;
 }>;
 
 export function route<
@@ -61,7 +62,7 @@ export function route<
   B extends Schema | 'stream' | undefined = undefined, R extends Schema | 'stream' | undefined = undefined,
 >(
   declaration: Declaration<P, Q, B, R>,
-  handle: (context: Context<Out<P>, Out<Q>, Out<B>>) => Promise<R extends Schema ? In<R> : void>,
+  handle: (context: Context<Out<P>, Out<Q>, Out<B>>) => Maybe<R extends Schema ? In<R> : void>,
 ): AnyRoute {
   // The server parses parameters, query and body with the declared schemas before it calls the handler.
   return { declaration, handle } as unknown as AnyRoute;

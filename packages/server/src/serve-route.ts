@@ -1,90 +1,123 @@
-/** What happens to every request, in this order: host, address, origin, evidence, limits, admission, body, handler, reply. */
-import { createHash } from 'node:crypto';
+/**
+ * What happens to every request, in this order: host, address, origin, evidence, limits, admission, body, handler, reply.
+ * Each step goes on at once when it knows its answer (`after`): a request that needs no store waits for nothing.
+ */
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { WeirError } from '@weir/contracts/errors';
 import { clientAddress } from '@weir/security/client-address';
-import type { AccessRequest, Resource } from '@weir/security/gatekeeper';
-import { EvidenceRefused, type Identity } from '@weir/security/identity';
+import type { AccessRequest, Admission, Resource } from '@weir/security/gatekeeper';
+import { after, EvidenceRefused, type Identity, type Maybe } from '@weir/security/identity';
 import { limitKey, peerAddress } from '@weir/security/networks';
 import { cookieCounts, originAllowed } from '@weir/security/origins';
 import { rateLimitHeaders, type RateVerdict } from '@weir/security/rate-limits';
-import { constantTimeEqual } from '@weir/security/secret';
 import { digestOfBody } from '@weir/security/request-signing/dffmpeg';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { App } from './app.ts';
-import { identify, readEvidence, sessionCookie, type Evidence, type Identified } from './evidence.ts';
+import { digestChecked, hasBody, maxBodyBytes, readBody, readJson } from './body.ts';
 import { isContinuation } from './continued-readings.ts';
+import { identify, readEvidence, sessionCookie, type Evidence, type Identified } from './evidence.ts';
 import { lastingRight } from './lasting-right.ts';
-import type { AnyRoute } from './route.ts';
+import type { StoredHolding } from './object-store.ts';
+import type { Reply } from './reply.ts';
+import type { AnyRoute, Context } from './route.ts';
 
-/** Bodies that are parsed, or that a `dffmpeg` signature covers, in bytes. */
-export const maxBodyBytes = 1 << 20;
-/** A body that is held in memory arrives within this time. */
-const bodyDeadlineMs = 30_000;
 const emptyDigest = digestOfBody(Buffer.alloc(0));
 
-export async function serveRoute(app: App, { declaration, handle }: AnyRoute, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const requestId = request.id;
-  const incoming = request.raw;
+/** `named` are the parameters in the path, as they were found there. Throws or rejects with what the caller is to be told. */
+export function serveRoute(app: App, route: AnyRoute, incoming: IncomingMessage, named: unknown, reply: Reply): Maybe<void> {
+  const { declaration } = route;
+  const { requestId } = reply;
   const address = arrive(app, incoming);
   const facts = { action: declaration.action, address, requestId };
-  const { evidence, query } = evidenceOf(app, incoming);
-
+  const evidence = evidenceOf(app, incoming);
   // A signature covers the body, so a signed body is read before anything is known, but never more than a MiB of it.
-  const signedBody = evidence.signature === undefined || !hasBody(incoming) ? undefined : await readBody(incoming, maxBodyBytes);
-  const since = app.gatekeeper.epochs.sequence;
-  const identified = await identifyOrCount(app, evidence, incoming, signedBody, facts);
-  const { identity, grant } = identified;
-
-  const parameters: unknown = declaration.parameters === undefined ? {} : parse(declaration.parameters, request.params, 'address');
-  if (declaration.action !== 'health.read' && !isContinuation(app, declaration, identified, address, parameters)) {
-    const taken = app.limits.take(declaration.limit ?? 'default', identity.principal ?? limitKey(address), performance.now());
-    const verdict = taken instanceof Promise ? await taken : taken;
-    reply.headers(rateLimitHeaders(verdict));
-    if (!verdict.allowed) throw tooMany(app, identity, facts, verdict);
-  }
-  const parsedQuery: unknown = declaration.query === undefined ? {} : parse(declaration.query, Object.fromEntries(query), 'query');
-  const resource: Resource = declaration.resource?.(parameters, parsedQuery) ?? { kind: 'none' };
-  const client = clientOf(identity, incoming, requestId);
-  const access: AccessRequest = { identity, grant, action: declaration.action, resource, address, requestId, client, since };
-  const admission = await app.gatekeeper.admit(access);
-
-  const sent = signedBody === undefined ? incoming : Readable.from([signedBody]);
-  const upload = evidence.message === undefined ? sent : digestChecked(sent, evidence.message.contentDigest);
-  const body = await bodyOf(declaration.body, incoming, upload);
-  using right = declaration.reply === 'stream' && admission.holding === undefined ? lastingRight(app, access, admission) : undefined;
-  const leaving = new Leaving(app, reply, right?.signal);
-  const result = await handle({
-    app, admission, principal: identity.principal ?? '', parameters, query: parsedQuery, body, address, requestId, incoming, upload, reply,
-    get signal() { return leaving.signal; },
+  const signed = evidence.signature === undefined || !hasBody(incoming) ? undefined : readBody(incoming, maxBodyBytes);
+  return after(signed, (signedBody) => {
+    const since = app.gatekeeper.epochs.sequence;
+    return after(identifyOrCount(app, evidence, incoming, signedBody, facts), (identified) => {
+      const { identity, grant } = identified;
+      const parameters: unknown = declaration.parameters === undefined ? none : parse(declaration.parameters, named, 'address');
+      return after(countRequest(app, declaration, identified, facts, parameters), (verdict) => {
+        if (verdict !== undefined) sayLimit(reply, verdict);
+        const query: unknown = declaration.query === undefined ? none : parse(declaration.query, Object.fromEntries(queryOf(incoming)), 'query');
+        const resource: Resource = declaration.resource?.(parameters, query) ?? nothing;
+        const access: AccessRequest = { identity, grant, action: declaration.action, resource, address, requestId, client: clientOf(identity, incoming, requestId), since };
+        return after(app.gatekeeper.admit(access), (admission) => {
+          const sent = signedBody === undefined ? incoming : Readable.from([signedBody]);
+          const upload = evidence.message === undefined ? sent : digestChecked(sent, evidence.message.contentDigest);
+          return after(bodyOf(declaration.body, incoming, upload), (body) => {
+            const request = { app, admission, principal: identity.principal ?? '', parameters, query, body, address, requestId, incoming, upload, reply };
+            return declaration.reply === 'stream' ? serveStream(route, access, request)
+              : after(route.handle(new Serving(request, undefined)), (result) => sendResult(declaration, result, reply));
+          });
+        });
+      });
+    });
   });
-  if (declaration.reply === 'stream') return reply;
-  if (declaration.reply === undefined) return reply.code(204).send();
-  return reply.code(declaration.status ?? 200).header('content-type', 'application/json; charset=utf-8').send(print(declaration.reply, result));
+}
+const none = Object.freeze({});
+const nothing: Resource = { kind: 'none' };
+
+/** What is not content ends by itself when the caller's right ends; content has its viewers. */
+async function serveStream(route: AnyRoute, access: AccessRequest, request: Request): Promise<void> {
+  using right = request.admission.holding === undefined ? lastingRight(request.app, access, request.admission) : undefined;
+  await route.handle(new Serving(request, right?.signal));
 }
 
+function sendResult({ reply: schema, status = 200 }: AnyRoute['declaration'], result: unknown, reply: Reply): void {
+  if (schema === undefined || schema === 'stream') {
+    reply.send(204);
+    return;
+  }
+  const { text, bytes } = print(schema, result);
+  reply.sendJson(status, text, bytes);
+}
+
+type Printed = Readonly<{ text: string; bytes: number }>;
 /** Replies that handlers give again and again are frozen, and checked and printed once. */
-const printed = new WeakMap<object, string>();
+const printed = new WeakMap<object, Printed>();
 
-function print(schema: z.ZodType, result: unknown): string {
-  if (typeof result !== 'object' || result === null || !Object.isFrozen(result)) return JSON.stringify(schema.parse(result));
-  let text = printed.get(result);
-  if (text === undefined) printed.set(result, text = JSON.stringify(schema.parse(result)));
-  return text;
+function print(schema: z.ZodType, result: unknown): Printed {
+  const kept = typeof result === 'object' && result !== null && Object.isFrozen(result) ? result : undefined;
+  const known = kept === undefined ? undefined : printed.get(kept);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(schema.parse(result));
+  const fresh = { text, bytes: Buffer.byteLength(text) };
+  if (kept !== undefined) printed.set(kept, fresh);
+  return fresh;
 }
 
-/** The signal of a request, made only for the handlers that wait for something: most answer at once. */
-class Leaving {
-  readonly #app: App;
-  readonly #reply: FastifyReply;
+type Request = Omit<Context<unknown, unknown, unknown>, 'signal'>;
+
+/** A request in the hands of its handler. The signal is made only for handlers that wait for something: most answer at once. */
+class Serving implements Context<unknown, unknown, unknown> {
+  readonly app: App;
+  readonly admission: Admission<StoredHolding>;
+  readonly principal: string;
+  readonly parameters: unknown;
+  readonly query: unknown;
+  readonly body: unknown;
+  readonly address: string;
+  readonly requestId: string;
+  readonly incoming: IncomingMessage;
+  readonly upload: AsyncIterable<Uint8Array>;
+  readonly reply: Reply;
   readonly #right: AbortSignal | undefined;
   #signal: AbortSignal | undefined;
 
-  constructor(app: App, reply: FastifyReply, right: AbortSignal | undefined) {
-    this.#app = app;
-    this.#reply = reply;
+  constructor({ app, admission, principal, parameters, query, body, address, requestId, incoming, upload, reply }: Request, right: AbortSignal | undefined) {
+    this.app = app;
+    this.admission = admission;
+    this.principal = principal;
+    this.parameters = parameters;
+    this.query = query;
+    this.body = body;
+    this.address = address;
+    this.requestId = requestId;
+    this.incoming = incoming;
+    this.upload = upload;
+    this.reply = reply;
     this.#right = right;
   }
 
@@ -92,67 +125,84 @@ class Leaving {
     if (this.#signal !== undefined) return this.#signal;
     const aborter = new AbortController();
     const onClose = (): void => aborter.abort(new WeirError('request.timeout', 'The caller went away.'));
-    this.#reply.raw.once('close', onClose);
-    if (this.#reply.raw.destroyed) onClose();
-    this.#signal = AbortSignal.any([aborter.signal, this.#app.stopping, ...(this.#right === undefined ? [] : [this.#right])]);
+    this.reply.raw.once('close', onClose);
+    if (this.reply.raw.destroyed) onClose();
+    this.#signal = AbortSignal.any([aborter.signal, this.app.stopping, ...(this.#right === undefined ? [] : [this.#right])]);
     return this.#signal;
   }
 }
 
 /** Host allowlist, then where the request comes from, then Origin. */
 export function arrive(app: App, incoming: IncomingMessage): string {
-  if (!app.hosts.allows(incoming.headers.host)) throw new WeirError('request.host');
+  const { headers } = incoming;
+  if (!app.hosts.allows(headers.host)) throw new WeirError('request.host');
   if (incoming.url?.startsWith('/') !== true) throw new WeirError('request.invalid', 'Send the path alone as the target of the request.');
   const peer = peerAddress(incoming.socket.remoteAddress);
   if (peer === undefined) throw new WeirError('request.invalid', 'The connection has no address.');
-  const forwarded = incoming.headers['x-forwarded-for'];
-  const address = clientAddress(peer, forwarded, app.proxies);
-  const { origin } = incoming.headers;
+  const address = clientAddress(peer, headers['x-forwarded-for'], app.proxies);
   const changes = incoming.method !== 'GET' && incoming.method !== 'HEAD';
-  if ((changes || incoming.headers.upgrade !== undefined) && !originAllowed(origin, app.ownOrigins, app.allowedOrigins)) throw new WeirError('origin.refused');
+  if ((changes || headers.upgrade !== undefined) && !originAllowed(headers.origin, app.ownOrigins, app.allowedOrigins)) throw new WeirError('origin.refused');
   return address;
 }
 
-export function evidenceOf(app: App, incoming: IncomingMessage): { evidence: Evidence; query: URLSearchParams } {
-  const target = incoming.url ?? '/';
-  const method = incoming.method ?? 'GET';
-  const { headers } = incoming;
+export function evidenceOf(app: App, incoming: IncomingMessage): Evidence {
+  const { headers, method = 'GET', url: target = '/' } = incoming;
+  return readEvidence({ method, target, headers }, { instance: app.instanceId, cookieName: sessionCookie(app.secure), cookieCounts: headers.cookie !== undefined && countsCookie(app, incoming, method) });
+}
+
+function countsCookie(app: App, { headers }: IncomingMessage, method: string): boolean {
   const fetchSite = headers['sec-fetch-site'];
-  const counts = cookieCounts({
+  return cookieCounts({
     method, origin: headers.origin, fetchSite: typeof fetchSite === 'string' ? fetchSite : undefined, opensSocket: headers.upgrade !== undefined,
   }, app.ownOrigins);
-  const evidence = readEvidence({ method, target, headers }, { instance: app.instanceId, cookieName: sessionCookie(app.secure), cookieCounts: counts });
-  const mark = target.indexOf('?');
-  return { evidence, query: mark === -1 ? noQuery : new URLSearchParams(target.slice(mark + 1)) };
 }
-const noQuery = new URLSearchParams();
+
+function queryOf({ url = '/' }: IncomingMessage): URLSearchParams {
+  const mark = url.indexOf('?');
+  return new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1));
+}
 
 type Facts = Readonly<{ action: AnyRoute['declaration']['action']; address: string; requestId: string }>;
 
 /** Who the request comes from. Every refused evidence is the same 401; too many of them from one place become 429, which no correct proof ever meets. */
-export async function identifyOrCount(
-  app: App, evidence: Evidence, incoming: IncomingMessage, body: Buffer | undefined, facts: Facts,
-): Promise<Identified> {
-  return countingRefusals(app, facts, async () => {
-    await app.gatekeeper.epochs.ensureFresh();
-    const target = incoming.url ?? '/';
-    const path = target.includes('?') ? target.slice(0, target.indexOf('?')) : target;
-    const signed = { method: incoming.method ?? 'GET', path, target, bodyDigest: body === undefined || body.length === 0 ? emptyDigest : digestOfBody(body) };
-    return identify(app.gatekeeper.identities, app.replay, evidence, signed, facts.address);
-  });
+export function identifyOrCount(app: App, evidence: Evidence, incoming: IncomingMessage, body: Buffer | undefined, facts: Facts): Maybe<Identified> {
+  return countingRefusals(app, facts, () => (app.gatekeeper.epochs.fresh ? identifyNow(app, evidence, incoming, body, facts.address)
+    : app.gatekeeper.epochs.ensureFresh().then(() => identifyNow(app, evidence, incoming, body, facts.address))));
 }
 
 /** Asks something about evidence; a refusal is counted and becomes the one answer that every refused evidence gets. */
-export async function countingRefusals<T>(app: App, facts: Facts, ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask();
-  } catch (error) {
+export function countingRefusals<T>(app: App, facts: Facts, ask: () => Maybe<T>): Maybe<T> {
+  const count = (error: unknown): Maybe<never> => {
     if (!(error instanceof EvidenceRefused)) throw error;
     app.gatekeeper.refuseEvidence(error, facts);
-    const verdict = await app.limits.take('auth_failures', limitKey(facts.address), performance.now());
-    if (!verdict.allowed) throw new RateExceeded(verdict);
-    throw new WeirError('identity.required');
+    return after(app.limits.take('auth_failures', limitKey(facts.address), performance.now()), (verdict) => {
+      throw verdict.allowed ? new WeirError('identity.required') : new RateExceeded(verdict);
+    });
+  };
+  try {
+    const answer = ask();
+    return answer instanceof Promise ? answer.catch(count) : answer;
+  } catch (error) {
+    return count(error);
   }
+}
+
+function identifyNow(app: App, evidence: Evidence, { url: target = '/', method = 'GET' }: IncomingMessage, body: Buffer | undefined, address: string): Maybe<Identified> {
+  const mark = target.indexOf('?');
+  const signed = { method, path: mark === -1 ? target : target.slice(0, mark), target, bodyDigest: body === undefined || body.length === 0 ? emptyDigest : digestOfBody(body) };
+  return identify(app.gatekeeper.identities, app.replay, evidence, signed, address);
+}
+
+/** What is left of the request's limit; undefined where none counts. Throws `RateExceeded` past it. */
+function countRequest(app: App, declaration: AnyRoute['declaration'], identified: Identified, facts: Facts, parameters: unknown): Maybe<RateVerdict | undefined> {
+  const { identity } = identified;
+  const { address } = facts;
+  if (declaration.action === 'health.read' || isContinuation(app, declaration, identified, address, parameters)) return undefined;
+  return after(app.limits.take(declaration.limit ?? 'default', identity.principal ?? limitKey(address), performance.now()), (verdict) => {
+    if (verdict.allowed) return verdict;
+    app.gatekeeper.refuse({ identity, ...facts }, 'rate.exceeded', 'rate limit');
+    throw new RateExceeded(verdict);
+  });
 }
 
 export class RateExceeded extends WeirError {
@@ -164,9 +214,8 @@ export class RateExceeded extends WeirError {
   }
 }
 
-function tooMany(app: App, identity: Identity, facts: Facts, verdict: RateVerdict): RateExceeded {
-  app.gatekeeper.refuse({ identity, ...facts }, 'rate.exceeded', 'rate limit');
-  return new RateExceeded(verdict);
+export function sayLimit(reply: Reply, verdict: RateVerdict): void {
+  for (const [name, value] of Object.entries(rateLimitHeaders(verdict))) reply.header(name, value);
 }
 
 /** Requests of one browser session, or of one player with a link, are one client; every other request is its own. */
@@ -182,49 +231,9 @@ function parse(schema: z.ZodType, value: unknown, what: string): unknown {
   throw new WeirError('request.invalid', `The ${what} is refused: ${z.prettifyError(result.error).replace(/\s+/g, ' ').slice(0, 1_000)}`);
 }
 
-async function bodyOf(declared: AnyRoute['declaration']['body'], incoming: IncomingMessage, upload: AsyncIterable<Uint8Array>): Promise<unknown> {
+function bodyOf(declared: AnyRoute['declaration']['body'], incoming: IncomingMessage, upload: AsyncIterable<Uint8Array>): Maybe<unknown> {
   if (declared === 'stream') return undefined;
-  if (declared === undefined) {
-    if (hasBody(incoming)) throw new WeirError('request.invalid', 'This takes no body.');
-    return undefined;
-  }
-  const type = incoming.headers['content-type'];
-  if (type === undefined || !/^application\/json\s*(;|$)/i.test(type)) throw new WeirError('request.invalid', 'Send the body as application/json.');
-  const bytes = await readBody(incoming, maxBodyBytes, upload);
-  let value: unknown;
-  try {
-    value = JSON.parse(bytes.toString('utf8'));
-  } catch (cause) {
-    throw new WeirError('request.invalid', 'The body is not JSON.', { cause });
-  }
-  return parse(declared, value, 'body');
+  if (declared !== undefined) return readJson(incoming, upload).then((value) => parse(declared, value, 'body'));
+  if (hasBody(incoming)) throw new WeirError('request.invalid', 'This takes no body.');
+  return undefined;
 }
-
-const hasBody = (incoming: IncomingMessage): boolean =>
-  incoming.headers['transfer-encoding'] !== undefined || (incoming.headers['content-length'] ?? '0') !== '0';
-
-/** Passes a body on and fails at its end unless it is the one that was signed: nothing is done with a body before its end. */
-async function* digestChecked(body: AsyncIterable<Uint8Array>, signed: Buffer | undefined): AsyncGenerator<Uint8Array> {
-  const digest = createHash('sha256');
-  for await (const piece of body) {
-    digest.update(piece);
-    yield piece;
-  }
-  if (signed === undefined ? false : !constantTimeEqual(digest.digest(), signed)) throw new WeirError('identity.required');
-}
-
-/** The whole body, refused past `limit` before it is read where its length is announced. */
-async function readBody(incoming: IncomingMessage, limit: number, body: AsyncIterable<Uint8Array> = incoming): Promise<Buffer> {
-  if (Number(incoming.headers['content-length'] ?? 0) > limit) throw new WeirError('request.too_large', `A body may have at most ${limit} bytes here.`);
-  const deadline = setTimeout(() => incoming.destroy(new WeirError('request.timeout')), bodyDeadlineMs);
-  using _deadline = { [Symbol.dispose]: () => clearTimeout(deadline) };
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  for await (const piece of body) {
-    size += piece.length;
-    if (size > limit) throw new WeirError('request.too_large', `A body may have at most ${limit} bytes here.`);
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces);
-}
-

@@ -1,5 +1,7 @@
 /** Starts a server from its configuration, and stops it: the one place where everything is put together. */
+import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
+import type { Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { openBlobStore } from '@weir/content/blob-store';
 import { ContentStore } from '@weir/content/store';
@@ -47,7 +49,7 @@ import { openSteadyClock } from './steady-clock.ts';
 import { openTls, type ServerTls } from './tls.ts';
 import { followCertificate } from './tls-reload.ts';
 import { version } from './version.ts';
-import { serveWebPage } from './web-page.ts';
+import { openWebPage } from './web-page.ts';
 import { acceptSockets } from './worker-socket.ts';
 
 export type ServeOptions = Readonly<{
@@ -125,21 +127,23 @@ export async function serve({ config, configWarnings = [], dataFlag, environment
     viewers.endAll('rights unreadable');
   });
   audit.start(gatekeeper.refusals);
-  const server = buildHttpServer(app, tls);
+  const server = buildHttpServer(app, tls, await openWebPage(app, webFolder, offeredMethods(allRoutes)));
   if (tls !== undefined) starting.use(followCertificate(tls, log));
-  await serveWebPage(server, app, webFolder, offeredMethods(allRoutes));
-  const stopSockets = acceptSockets(server.server, app);
+  const stopSockets = acceptSockets(server, app);
   starting.defer(async () => {
     // New requests are refused, running ones are cut: nothing waits for a slow reader.
     stopping.abort(new WeirError('server.stopping'));
     viewers.stop();
     stopSockets();
-    const closed = server.close();
-    server.server.closeAllConnections();
+    if (!server.listening) return;
+    const closed = once(server, 'close');
+    server.close();
+    server.closeAllConnections();
     await closed;
   });
   if (config.api.enabled) {
     place.bound(await listen(server, config));
+    log.info(`Listening at ${place.url}`);
     await directory.announce(place.url);
   }
   fleet.coordinator?.start();
@@ -213,10 +217,11 @@ function limitsOf(config: Config): Record<RateLimitName, RateLimit> {
   return { ...defaultRateLimits, ...Object.fromEntries(chosen) };
 }
 
-async function listen(server: ReturnType<typeof buildHttpServer>, config: Config): Promise<number> {
+async function listen(server: Server, config: Config): Promise<number> {
   const { address, port } = config.server;
   try {
-    await server.listen({ host: address, port, listenTextResolver: (place) => `Listening at ${config.server.tls ? place.replace('http:', 'https:') : place}` });
+    // Rejects with the error that comes in the place of the event.
+    await once(server.listen({ host: address, port }), 'listening');
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
     if (code === 'EADDRINUSE') throw new WeirError('server.port_used', `Port ${port} on ${address} is in use. Choose another with --port, or stop what uses it.`, { cause });
@@ -224,7 +229,7 @@ async function listen(server: ReturnType<typeof buildHttpServer>, config: Config
     if (code === 'EACCES') throw new WeirError('config.invalid', `Port ${port} needs privileges that Weir gives up; choose one above 1023.`, { cause });
     throw cause;
   }
-  const bound = server.server.address();
+  const bound = server.address();
   return typeof bound === 'object' && bound !== null ? bound.port : port;
 }
 

@@ -1,14 +1,13 @@
 /** Server-sent events (WHATWG HTML §9.2): one event per value, a comment every fifteen seconds, an end when the values end. */
 import { once } from 'node:events';
-import type { FastifyReply } from 'fastify';
+import type { Reply } from './reply.ts';
 
 const heartbeatMs = 15_000;
 
 /** Sends what `values` yields as events named `name`; a reader that does not read holds the generator back, nothing piles up here. */
-export async function sendEvents<T>(reply: FastifyReply, name: string | ((value: T) => string), values: AsyncIterable<T>, signal: AbortSignal): Promise<void> {
-  const response = reply.raw;
-  reply.hijack();
-  response.writeHead(200, { ...plain(reply.getHeaders()), 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
+export async function sendEvents<T>(reply: Reply, name: string | ((value: T) => string), values: AsyncIterable<T>, signal: AbortSignal): Promise<void> {
+  const response = reply.header('content-type', 'text/event-stream; charset=utf-8').header('cache-control', 'no-store').header('x-accel-buffering', 'no').stream();
+  response.writeHead(200);
   response.flushHeaders();
   // What is waited for may never come: the end does not wait for it.
   const end = (): void => { response.destroy(); };
@@ -31,6 +30,3 @@ export async function sendEvents<T>(reply: FastifyReply, name: string | ((value:
     signal.removeEventListener('abort', end);
   }
 }
-
-const plain = (headers: Record<string, unknown>): Record<string, string> =>
-  Object.fromEntries(Object.entries(headers).flatMap(([name, value]) => (typeof value === 'string' || typeof value === 'number' ? [[name, String(value)]] : [])));

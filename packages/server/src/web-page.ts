@@ -1,12 +1,13 @@
 /** The web page: files of the built application, held in memory, under a policy that lets nothing foreign run. */
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { WeirError } from '@weir/contracts/errors';
-import type { FastifyInstance } from 'fastify';
 import type { App } from './app.ts';
 import type { OfferedMethods } from './offered-methods.ts';
+import type { Reply } from './reply.ts';
 import { arrive } from './serve-route.ts';
 
 const contentSecurityPolicy = [
@@ -15,10 +16,10 @@ const contentSecurityPolicy = [
   "require-trusted-types-for 'script'", "trusted-types 'none'",
 ].join('; ');
 
-const pageHeaders = {
+const pageHeaders = Object.entries({
   'content-security-policy': contentSecurityPolicy, 'cross-origin-opener-policy': 'same-origin', 'cross-origin-resource-policy': 'same-origin',
   'permissions-policy': 'camera=(), microphone=(), geolocation=(), payment=(), usb=()', 'x-frame-options': 'DENY',
-};
+});
 
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8', '.svg': 'image/svg+xml', '.json': 'application/json',
@@ -28,26 +29,35 @@ const notBuilt = '<!doctype html><html lang="en"><meta charset="utf-8"><title>We
 
 type Page = Readonly<{ bytes: Buffer; zipped: Buffer; type: string; etag: string; cacheControl: string }>;
 
-/** Adds the application's files, and its index for every address that a page of it has (`/library/…`). Nothing outside `folder` is reachable: paths are looked up, never opened. */
-export async function serveWebPage(server: FastifyInstance, app: App, folder: string, methodsOf: OfferedMethods): Promise<void> {
+/** Answers whatever is no route. */
+export type WebPage = (incoming: IncomingMessage, reply: Reply) => void;
+
+/** The application's files, and its index for every address that a page of it has (`/library/…`). Nothing outside `folder` is reachable: paths are looked up, never opened. */
+export async function openWebPage(app: App, folder: string, methodsOf: OfferedMethods): Promise<WebPage> {
   const files = await readPages(folder);
   const index = files.get('/index.html') ?? toPage('/index.html', Buffer.from(notBuilt));
-  server.setNotFoundHandler(async (request, reply) => {
-    arrive(app, request.raw);
-    const [target = '/'] = request.url.split('?');
-    const isPage = (request.method === 'GET' || request.method === 'HEAD') && !/^\/(api|auth|ipfs|whip|whep|ws|\.well-known)(\/|$)/.test(target);
+  return (incoming, reply) => {
+    arrive(app, incoming);
+    const { method = 'GET', url = '/', headers } = incoming;
+    const [target = '/'] = url.split('?');
+    const isPage = (method === 'GET' || method === 'HEAD') && !/^\/(api|auth|ipfs|whip|whep|ws|\.well-known)(\/|$)/.test(target);
     const file = isPage ? (files.get(target) ?? (path.posix.extname(target) === '' ? index : undefined)) : undefined;
-    if (file === undefined) {
-      const offered = methodsOf(target);
-      if (offered.length === 0) throw new WeirError('route.absent');
-      reply.header('allow', offered.join(', '));
-      throw new WeirError('method.refused', `${target.slice(0, 200)} is offered with ${offered.join(', ')}.`);
+    if (file === undefined) throw absent(target, methodsOf(target), reply);
+    for (const [name, value] of pageHeaders) reply.header(name, value);
+    if (headers['if-none-match'] === file.etag) {
+      reply.send(304);
+      return;
     }
-    if (request.headers['if-none-match'] === file.etag) return reply.code(304).headers(pageHeaders).send();
-    const zip = /\bgzip\b/.test(request.headers['accept-encoding'] ?? '');
-    return reply.headers({ ...pageHeaders, 'content-type': file.type, 'cache-control': file.cacheControl, etag: file.etag, vary: 'accept-encoding', ...(zip ? { 'content-encoding': 'gzip' } : {}) })
-      .send(zip ? file.zipped : file.bytes);
-  });
+    const zip = /\bgzip\b/.test(headers['accept-encoding']?.toString() ?? '');
+    if (zip) reply.header('content-encoding', 'gzip');
+    reply.header('content-type', file.type).header('cache-control', file.cacheControl).header('etag', file.etag).header('vary', 'accept-encoding').send(200, zip ? file.zipped : file.bytes);
+  };
+}
+
+function absent(target: string, offered: readonly string[], reply: Reply): WeirError {
+  if (offered.length === 0) return new WeirError('route.absent');
+  reply.header('allow', offered.join(', '));
+  return new WeirError('method.refused', `${target.slice(0, 200)} is offered with ${offered.join(', ')}.`);
 }
 
 async function readPages(folder: string): Promise<ReadonlyMap<string, Page>> {

@@ -83,7 +83,6 @@ async function sendHolding(context: Context<z.output<typeof ByCid>, z.output<typ
     resetConnection(response);
   });
   if (incoming.method === 'GET') await countOpening(context, holding);
-  for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) response.setHeader(name, value);
   const isPublic = holding.policy?.level === 'public' && admission.grant === undefined;
   const { row } = holding;
   const media: MediaReply = {
@@ -91,12 +90,11 @@ async function sendHolding(context: Context<z.output<typeof ByCid>, z.output<typ
     cacheControl: isPublic ? 'public, max-age=60' : 'private, no-store', pace: isPublic ? 'kernel' : 'reader', open: () => app.content.open(row),
   };
   try {
-    await sendContent(response, incoming.headers, media, AbortSignal.any([signal, ended.signal]));
+    await sendContent(reply.stream(), incoming.headers, media, AbortSignal.any([signal, ended.signal]));
   } catch (error) {
     if (!response.headersSent) throw error;
     if (error instanceof WeirError && errors[error.code].status >= 500) app.log.error({ err: error, holding: holding.id, requestId: context.requestId }, 'content was not served');
   }
-  reply.hijack();
 }
 
 /** The content's own name where anyone may know it; otherwise a name that only this instance can make. */

@@ -62,7 +62,7 @@ export const routes = [
   }, async ({ app, parameters, query, reply, signal }) => {
     if (query.follow === '1') return sendEvents(reply, 'log', fleet(app).followLogs(parameters.id, signal), signal);
     const lines = z.array(LogLine).parse(await fleet(app).logs(parameters.id));
-    await reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify({ lines }));
+    reply.sendJson(200, JSON.stringify({ lines }));
   }),
 
   route({
@@ -113,15 +113,15 @@ async function sendInput({ app, admission, principal, parameters, incoming, repl
   const input = await fleet(app).openInput(parameters.id, fence, principal, parameters.index);
   const row = await holdingById(app.data.read, input.holding);
   if (row === undefined) throw new WeirError('object.absent');
+  const response = reply.stream();
   const media = {
     size: row.size, contentType: 'application/octet-stream', title: `input-${parameters.index}`, etag: `"${row.blob}"`, cacheControl: 'private, no-store', pace: 'kernel' as const,
     open: () => app.content.open(row),
   };
   try {
-    await sendContent(reply.raw, incoming.headers, media, signal);
+    await sendContent(response, incoming.headers, media, signal);
   } catch (error) {
-    if (!reply.raw.headersSent) throw error;
+    if (!response.headersSent) throw error;
     app.log.warn({ err: error, job: parameters.id }, 'an input was not sent to the end');
   }
-  reply.hijack();
 }

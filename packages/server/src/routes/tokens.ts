@@ -44,7 +44,7 @@ export const routes = [
 
   route({
     method: 'GET', path: '/api/v1/permissions', action: 'permissions.read_own', reply: Permissions, summary: 'Who you are here and what you may do',
-  }, async ({ admission }) => ownPermissions(admission.identity)),
+  }, ({ admission }) => ownPermissions(admission.identity)),
 ];
 
 type Shown = Readonly<z.input<typeof Permissions>>;

@@ -1,0 +1,50 @@
+/** The body of a request: whether there is one, read within bounds, checked against its signed digest. */
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { WeirError } from '@weir/contracts/errors';
+import { constantTimeEqual } from '@weir/security/secret';
+
+/** Bodies that are parsed, or that a `dffmpeg` signature covers, in bytes. */
+export const maxBodyBytes = 1 << 20;
+/** A body that is held in memory arrives within this time. */
+const bodyDeadlineMs = 30_000;
+
+export const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+
+/** Passes a body on and fails at its end unless it is the one that was signed: nothing is done with a body before its end. */
+export async function* digestChecked(body: AsyncIterable<Uint8Array>, signed: Buffer | undefined): AsyncGenerator<Uint8Array> {
+  const digest = createHash('sha256');
+  for await (const piece of body) {
+    digest.update(piece);
+    yield piece;
+  }
+  if (signed === undefined ? false : !constantTimeEqual(digest.digest(), signed)) throw new WeirError('identity.required');
+}
+
+/** The whole body, refused past `limit` before it is read where its length is announced. */
+export async function readBody(incoming: IncomingMessage, limit: number, body: AsyncIterable<Uint8Array> = incoming): Promise<Buffer> {
+  if (Number(incoming.headers['content-length'] ?? 0) > limit) throw new WeirError('request.too_large', `A body may have at most ${limit} bytes here.`);
+  const deadline = setTimeout(() => incoming.destroy(new WeirError('request.timeout')), bodyDeadlineMs);
+  using _deadline = { [Symbol.dispose]: () => clearTimeout(deadline) };
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of body) {
+    size += piece.length;
+    if (size > limit) throw new WeirError('request.too_large', `A body may have at most ${limit} bytes here.`);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
+/** The JSON of a body that says so in its type. `request.invalid` otherwise. */
+export async function readJson(incoming: IncomingMessage, body: AsyncIterable<Uint8Array>): Promise<unknown> {
+  const type = incoming.headers['content-type'];
+  if (type === undefined || !/^application\/json\s*(;|$)/i.test(type)) throw new WeirError('request.invalid', 'Send the body as application/json.');
+  const bytes = await readBody(incoming, maxBodyBytes, body);
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch (cause) {
+    throw new WeirError('request.invalid', 'The body is not JSON.', { cause });
+  }
+}
