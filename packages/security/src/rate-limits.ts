@@ -62,6 +62,8 @@ export function verdictOf({ limit, periodSeconds }: RateLimit, allowed: boolean,
 const crowd = '\0crowd';
 /** Keys looked at whenever a new one comes: more than one, so that the table shrinks after a rush. */
 const sweptPerInsertion = 4;
+/** A table filled to less than this part of its bound is left as it is: what is idle there takes little room. */
+const roomy = 10;
 
 /** When a key's allowance is whole again, and the hand that goes round and round over the keys to find idle ones. */
 type Table = { readonly fullAtMs: Map<string, number>; hand: MapIterator<[string, number]> };
@@ -85,7 +87,7 @@ export class RateLimits<Name extends string = RateLimitName> implements Limits<N
     let counted = key;
     let known = table.fullAtMs.get(key);
     if (known === undefined) {
-      sweepIdle(table, nowMs);
+      if (table.fullAtMs.size > this.#maxKeys / roomy) sweepIdle(table, nowMs);
       counted = this.#strangerKey(table, key);
       known = table.fullAtMs.get(counted);
     }

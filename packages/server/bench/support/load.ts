@@ -1,4 +1,7 @@
-/** A load generator: keep-alive connections that each send the next of some prepared requests when the last answer is complete. */
+/**
+ * A load generator: keep-alive connections that each send the next of some prepared requests when the last answer is complete. It never sleeps:
+ * a server that writes to a sleeping reader pays for waking it, and pays that for each answer the more, the slower it is itself.
+ */
 import net from 'node:net';
 import { parentPort, workerData, Worker } from 'node:worker_threads';
 
@@ -21,8 +24,11 @@ async function run({ port, requests, connections, seconds }: Order): Promise<Loa
   let next = 0;
   const started = performance.now();
   const until = started + seconds * 1_000;
+  const stayAwake = (): void => { if (performance.now() < until) setImmediate(stayAwake); };
+  stayAwake();
   await Promise.all(Array.from({ length: connections }, () => new Promise<void>((resolve) => {
     const socket = net.connect(port, '127.0.0.1');
+    socket.setNoDelay(true);
     let head = '';
     let left = -1;
     const send = (): void => {
