@@ -48,13 +48,11 @@ async function sendExport({ app, admission, incoming, reply, requestId, signal }
   const keys = await auditKeys(app.data.read, app.keyRing);
   const lines = Readable.from(exportAudit({ data: app.data, signer: app.audit.signer, instance: app.instanceId, keys, nowMs: app.clock() }));
   const isPacked = /\bgzip\b(?!\s*;\s*q=0(?:\.0+)?\s*(?:,|$))/i.test(String(incoming.headers['accept-encoding'] ?? ''));
-  const response = reply.raw;
-  for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) response.setHeader(name, value);
+  const response = reply.stream();
   response.writeHead(200, {
     'content-type': 'application/jsonl; charset=utf-8', 'content-disposition': 'attachment; filename="audit.jsonl"', vary: 'accept-encoding',
     ...(isPacked ? { 'content-encoding': 'gzip' } : {}),
   });
-  reply.hijack();
   try {
     if (isPacked) await pipeline(lines, createGzip(), response, { signal });
     else await pipeline(lines, response, { signal });
