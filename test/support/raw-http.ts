@@ -17,6 +17,8 @@ export async function send(url: string, { method = 'GET', target, headers = {}, 
   const options: https.RequestOptions = { host: hostname, port, path: target, method, agent: agent ?? false, rejectUnauthorized: false };
   const request = protocol === 'https:' ? https.request(options) : http.request(options);
   for (const [name, value] of Object.entries(headers)) request.setHeader(name, typeof value === 'string' ? value : [...value]);
+  // Of a DELETE Node announces no body by itself, and the server would take it for another request.
+  if (body !== undefined && !request.hasHeader('content-length') && !request.hasHeader('transfer-encoding')) request.setHeader('content-length', Buffer.byteLength(body));
   const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
     request.once('response', resolve).on('error', reject);
     request.end(body);
