@@ -13,7 +13,7 @@ import { digestLeaf } from './leaf-digests.ts';
 import { leafSize, rootOf } from './unixfs.ts';
 
 export interface IngestOptions extends IntakeLimits {
-  /** Encrypts the blob as Cobblestone-256 under this key of 32 random bytes, which no other content may share. */
+  /** Encrypts the blob as Cobblestone-256 under this key of 32 random bytes (16: Cobblestone-128), which no other content may share. */
   readonly dataKey?: KeyObject;
 }
 

@@ -1,13 +1,15 @@
 /** The content store of a server: bytes come in encrypted and unnamed, become somebody's holding in a transaction, and are read back verified. */
 import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
-import type { Schema, Tx } from '@weir/data/schema';
+import type { Database, Schema, Tx } from '@weir/data/schema';
+import { readUserKey, userKeyOf } from '@weir/data/security-stores/user-keys';
 import type { KeyRing } from '@weir/security/key-ring';
 import type { Selectable } from 'kysely';
 import { deleteBlob, type BlobStore } from './blob-store.ts';
 import { insertHolding } from './holdings.ts';
 import { ingest } from './ingest.ts';
-import { openLeafDigests, sealLeafDigests } from './leaf-digests.ts';
+import { sealLeafDigests } from './leaf-digests.ts';
 import { openReader, type BlobReader } from './reader.ts';
+import { unwrapKey, wrapKey } from './user-wrapping.ts';
 
 export type HoldingRow = Selectable<Schema['holding']>;
 
@@ -21,21 +23,31 @@ export type Received = Readonly<{
 
 const keyPurpose = 'content-key';
 
+/**
+ * How new content is encrypted at rest; what is stored already is read whatever this says. `keyScope` `user`: the key of the owner wraps
+ * the data key, under the key ring, so that destroying it erases all that it wrapped.
+ */
+export type ContentEncryption = Readonly<{ encrypt: boolean; keyBits?: 128 | 256; keyScope?: 'content' | 'user' }>;
+/** What opens a stored content. Bytes that are nobody's yet have no user key. */
+type Openable = Pick<HoldingRow, 'blob' | 'size' | 'data_key' | 'leaf_digests'> & Readonly<{ user_key?: string | null }>;
+
 export class ContentStore {
   readonly blobs: BlobStore;
   readonly #keyRing: KeyRing;
-  readonly #encrypt: boolean;
+  readonly #db: Database;
+  readonly #encryption: ContentEncryption;
 
-  /** `encrypt`: whether new content is encrypted at rest. What is stored already is read either way. */
-  constructor(blobs: BlobStore, keyRing: KeyRing, { encrypt }: { encrypt: boolean }) {
+  constructor(blobs: BlobStore, keyRing: KeyRing, db: Database, encryption: ContentEncryption) {
     this.blobs = blobs;
     this.#keyRing = keyRing;
-    this.#encrypt = encrypt;
+    this.#db = db;
+    this.#encryption = encryption;
   }
 
   /** Stores a stream. `request.too_large`, `content.incomplete`, `storage.full`; then, and on abort, no byte is kept. */
   async receive(source: AsyncIterable<Uint8Array>, options: { maxBytes: number; expectedSize?: number; signal?: AbortSignal }): Promise<Received> {
-    const keyBytes = this.#encrypt ? randomBytes(32) : undefined;
+    const { encrypt, keyBits = 256 } = this.#encryption;
+    const keyBytes = encrypt ? randomBytes(keyBits / 8) : undefined;
     const dataKey = keyBytes && createSecretKey(keyBytes);
     const { blob, digest, cid, size, contentType, leafDigests } = await ingest(this.blobs, source, { ...options, ...(dataKey && { dataKey }) });
     const sealedKey = keyBytes === undefined ? null : this.#keyRing.seal(keyPurpose, blob, keyBytes);
@@ -50,7 +62,18 @@ export class ContentStore {
   ): Promise<HoldingRow> {
     const { sealedKey, leafDigests, contentType: _sniffed, ...content } = received;
     const { now, contentType, ...rest } = facts;
-    return insertHolding(tx, { ...content, ...rest, owner, content_type: contentType, data_key: sealedKey, leaf_digests: leafDigests, created_at: now });
+    const keys = sealedKey !== null && this.#encryption.keyScope === 'user' ? await this.#wrappedFor(tx, owner, received.blob, sealedKey, now) : { data_key: sealedKey, user_key: null };
+    return insertHolding(tx, { ...content, ...rest, ...keys, owner, content_type: contentType, leaf_digests: leafDigests, created_at: now });
+  }
+
+  async #wrappedFor(tx: Tx, owner: string, blob: string, sealedKey: Uint8Array, now: number): Promise<Pick<HoldingRow, 'data_key' | 'user_key'>> {
+    const { id, key } = await userKeyOf(tx, this.#keyRing, owner, now);
+    const bytes = this.#keyRing.open(keyPurpose, blob, sealedKey);
+    try {
+      return { data_key: this.#keyRing.seal(keyPurpose, blob, wrapKey(key, blob, bytes)), user_key: id };
+    } finally {
+      bytes.fill(0);
+    }
   }
 
   async discard(received: Pick<Received, 'blob'>): Promise<void> {
@@ -58,10 +81,10 @@ export class ContentStore {
   }
 
   /** Opens a holding for verified reading; close it with `await using`. */
-  async open(holding: Pick<HoldingRow, 'blob' | 'size' | 'data_key' | 'leaf_digests'>): Promise<BlobReader> {
+  async open(holding: Openable): Promise<BlobReader> {
     const { blob, size } = holding;
-    return openReader(this.blobs, holding.data_key === null
-      ? { blob, size, leafDigests: holding.leaf_digests } : { blob, size, dataKey: this.#dataKey(blob, holding.data_key) });
+    const dataKey = await this.#dataKey(holding);
+    return openReader(this.blobs, dataKey === undefined ? { blob, size, leafDigests: holding.leaf_digests } : { blob, size, dataKey });
   }
 
   /** Bytes `start` to before `end`, in pieces of up to 1 MiB, each verified before it is yielded. */
@@ -70,14 +93,10 @@ export class ContentStore {
     yield* reader.read(range.start, range.end, signal);
   }
 
-  /** SHA-256 of each MiB, in the clear. */
-  leafDigests(holding: Pick<HoldingRow, 'blob' | 'data_key' | 'leaf_digests'>): Buffer {
-    if (holding.data_key === null) return Buffer.from(holding.leaf_digests);
-    return openLeafDigests(this.#dataKey(holding.blob, holding.data_key), holding.blob, holding.leaf_digests);
-  }
-
-  #dataKey(blob: string, sealed: Uint8Array): KeyObject {
-    const bytes = this.#keyRing.open(keyPurpose, blob, sealed);
+  async #dataKey({ blob, data_key: sealed, user_key: userKey }: Openable): Promise<KeyObject | undefined> {
+    if (sealed === null) return undefined;
+    const opened = this.#keyRing.open(keyPurpose, blob, sealed);
+    const bytes = typeof userKey === 'string' ? unwrapKey(await readUserKey(this.#db, this.#keyRing, userKey), blob, opened) : opened;
     try {
       return createSecretKey(bytes);
     } finally {

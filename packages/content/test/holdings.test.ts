@@ -8,7 +8,7 @@ import { blobsInUse, deleteHolding, findHolding, holdingById, holdingsOfDigest, 
 const now = 1_790_000_000_000;
 const absent = expect.objectContaining({ code: 'object.absent' });
 const order = (owner: string, digest: string, over: Partial<NewHolding> = {}): NewHolding => ({
-  owner, digest, cid: `cid-of-${digest}`, size: 5, content_type: 'video/mp4', title: 'Film', blob: randomBytes(16).toString('hex'), data_key: randomBytes(60),
+  owner, digest, cid: `cid-of-${digest}`, size: 5, content_type: 'video/mp4', title: 'Film', blob: randomBytes(16).toString('hex'), data_key: randomBytes(60), user_key: null,
   leaf_digests: randomBytes(60), policy: null, ceilings: '[]', origin: null, created_at: now, ...over,
 });
 

@@ -9,7 +9,7 @@ import { changePolicy, listPolicyChanges, policyAt, policyVersion } from '../src
 const now = 1_790_000_000_000;
 const level = (name: string): string => JSON.stringify({ level: name, allowed_users: [] });
 const add = (data: Data, digest: string, over: Partial<HoldingRow> = {}): Promise<HoldingRow> => data.write((tx) => insertHolding(tx, {
-  owner: 'alice', digest, cid: `cid-of-${digest}`, size: 5, content_type: 'video/mp4', title: 'Film', blob: randomBytes(16).toString('hex'), data_key: null,
+  owner: 'alice', digest, cid: `cid-of-${digest}`, size: 5, content_type: 'video/mp4', title: 'Film', blob: randomBytes(16).toString('hex'), data_key: null, user_key: null,
   leaf_digests: randomBytes(60), policy: null, ceilings: '[]', origin: null, created_at: now, ...over,
 }));
 const change = (data: Data, { id }: HoldingRow, policy: string | null, by = 'alice') => data.write(async (tx) => {

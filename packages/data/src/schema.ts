@@ -44,6 +44,9 @@ export interface Schema {
     session: string | null; role: string | null; permissions: string | null; holdings: string | null;
   };
 
+  /** Wraps the data keys of what a user owns; `secret` is sealed. */
+  user_key: { id: string; principal: string; secret: Uint8Array; created_at: number };
+
   /** (owner, content): made only by receiving all the bytes. `digest` is the hex SHA-256 of the root's multihash. */
   holding: {
     id: string; owner: string; digest: string; cid: string; size: number; content_type: string; title: string; blob: string;
@@ -51,6 +54,8 @@ export interface Schema {
     data_key: Uint8Array | null;
     /** SHA-256 of each MiB, concatenated; sealed with the data key when there is one. */
     leaf_digests: Uint8Array;
+    /** The user key that wraps the data key under the key ring; null where only the key ring does. */
+    user_key: string | null;
     /** JSON of the policy; null means the owner only. */
     policy: string | null;
     /** JSON list of { owner, policy }: what the inputs of a job allowed, when its submitter did not manage them; each must admit too. */

@@ -21,6 +21,8 @@ const suites = {
   'cobblestone-128': { cipher: 'aes-128-gcm', aead: 'AEAD_AES_128_GCM', keySize: 16 },
 } as const;
 export type Suite = keyof typeof suites;
+/** The suite that a key is made for, by its length. */
+const suiteOf = (inputKey: KeyObject): Suite => (inputKey.symmetricKeySize === suites['cobblestone-128'].keySize ? 'cobblestone-128' : 'cobblestone-256');
 
 /** What opens and seals the chunks of one message. Holds key material: never logged, never serialised. */
 export interface MessageKeys {
@@ -33,7 +35,7 @@ export interface MessageKeys {
  * Begins a message under a fresh salt. `inputKey` is a secret key of 32 bytes (16 for Cobblestone-128), uniformly random;
  * `context` binds the message to its place and must be given again to open it.
  */
-export function newMessage(inputKey: KeyObject, context: Uint8Array, suite: Suite = 'cobblestone-256'): { readonly header: Buffer; readonly keys: MessageKeys } {
+export function newMessage(inputKey: KeyObject, context: Uint8Array, suite: Suite = suiteOf(inputKey)): { readonly header: Buffer; readonly keys: MessageKeys } {
   const salt = randomBytes(saltSize);
   const { keys, commitment } = deriveKeys(inputKey, context, salt, suite);
   return { header: Buffer.concat([salt, commitment]), keys };
@@ -43,7 +45,7 @@ export function newMessage(inputKey: KeyObject, context: Uint8Array, suite: Suit
  * The keys of a stored message, after its commitment was checked in constant time.
  * Throws `content.damaged` when the header is not 56 bytes or was not made with this key and context.
  */
-export function openHeader(inputKey: KeyObject, context: Uint8Array, header: Uint8Array, suite: Suite = 'cobblestone-256'): MessageKeys {
+export function openHeader(inputKey: KeyObject, context: Uint8Array, header: Uint8Array, suite: Suite = suiteOf(inputKey)): MessageKeys {
   if (header.length !== headerSize) throw damaged('its header is incomplete');
   const { keys, commitment } = deriveKeys(inputKey, context, header.subarray(0, saltSize), suite);
   if (!timingSafeEqual(commitment, header.subarray(saltSize))) throw damaged('it was not sealed with this key for this place');
@@ -86,7 +88,7 @@ export function openRun(keys: MessageKeys, firstChunk: number, sealed: Buffer): 
 }
 
 /** Seals a whole message in memory. For small values; large ones are sealed run by run. */
-export function sealMessage(inputKey: KeyObject, context: Uint8Array, plaintext: Uint8Array, suite: Suite = 'cobblestone-256'): Buffer {
+export function sealMessage(inputKey: KeyObject, context: Uint8Array, plaintext: Uint8Array, suite: Suite = suiteOf(inputKey)): Buffer {
   const { header, keys } = newMessage(inputKey, context, suite);
   const message = Buffer.alloc(sealedMessageSize(plaintext.length));
   header.copy(message);
@@ -98,7 +100,7 @@ export function sealMessage(inputKey: KeyObject, context: Uint8Array, plaintext:
 }
 
 /** Opens a whole message in memory. Throws `content.damaged` for anything but an unchanged, complete message of this key and context. */
-export function openMessage(inputKey: KeyObject, context: Uint8Array, message: Uint8Array, suite: Suite = 'cobblestone-256'): Buffer {
+export function openMessage(inputKey: KeyObject, context: Uint8Array, message: Uint8Array, suite: Suite = suiteOf(inputKey)): Buffer {
   const keys = openHeader(inputKey, context, message.subarray(0, headerSize), suite);
   openedMessageSize(message.length);
   return openRun(keys, 0, Buffer.from(message.subarray(headerSize)));

@@ -41,7 +41,8 @@ test.each<[Suite, number]>([['cobblestone-256', 32], ['cobblestone-128', 16]])('
 });
 
 test('a key of the wrong size is refused', () => {
-  expect(() => newMessage(createSecretKey(randomBytes(16)), context)).toThrow(expect.objectContaining({ code: 'keys.wrong' }));
+  expect(() => newMessage(createSecretKey(randomBytes(16)), context, 'cobblestone-256')).toThrow(expect.objectContaining({ code: 'keys.wrong' }));
+  expect(() => newMessage(createSecretKey(randomBytes(24)), context)).toThrow(expect.objectContaining({ code: 'keys.wrong' }));
 });
 
 test('any run of chunks opens alone', () => {

@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { openBlobStore } from '@weir/content/blob-store';
-import { ContentStore } from '@weir/content/store';
+import { ContentStore, type ContentEncryption } from '@weir/content/store';
 import { systemClock, type Clock } from '@weir/contracts/clock';
 import { WeirError } from '@weir/contracts/errors';
 import { openDataDirectory } from '@weir/data/data-directory';
@@ -105,7 +105,7 @@ export async function serve({ config, configWarnings = [], dataFlag, environment
   const issuers = openIssuers(instance, { clock: clock.now, audit, epochs, log });
   const gatekeeper = gatekeeperOf(instance, clock.now, { epochs, audit, issuers }, () => viewers);
   const viewers: Viewers<StoredHolding> = new Viewers(gatekeeper);
-  const content = new ContentStore(await openBlobStore(directory.path), instance.keyRing, { encrypt: config.streaming_security.encryption.enabled });
+  const content = new ContentStore(await openBlobStore(directory.path), instance.keyRing, instance.data.read, encryptionOf(config));
   const place = new ListeningPlace(config, instance.id, tls);
 
   const fleet = await openFleet({ instance, clock: clock.now, content, gatekeeper, audit, log, directory });
@@ -194,6 +194,10 @@ function gatekeeperOf(instance: Instance, clock: Clock, { epochs, audit, issuers
     identities, epochs, objects: objectStore(instance.data.read, clock), clock, auditWorks: () => audit.works,
     openings: (key, holding, client) => viewers().openings(key, holding, client),
   });
+}
+
+function encryptionOf({ streaming_security: { encryption } }: Config): ContentEncryption {
+  return { encrypt: encryption.enabled, keyBits: encryption.default_key_bits, keyScope: encryption.key_scope };
 }
 
 /** The key of access tokens that other programs make for this server. */

@@ -4,6 +4,7 @@
  */
 import type { Statements } from './column-types.ts';
 import { initial } from './0001-initial.ts';
+import { userKeys } from './0002-user-keys.ts';
 import { externalIdentities } from './0003-external-identities.ts';
 import { policyHistory } from './0005-policy-history.ts';
 import { audit } from './0006-audit.ts';
@@ -13,6 +14,7 @@ export type MigrationList = Readonly<Record<string, Statements>>;
 
 export const migrations: MigrationList = {
   '0001-initial': initial,
+  '0002-user-keys': userKeys,
   '0003-external-identities': externalIdentities,
   '0005-policy-history': policyHistory,
   '0006-audit': audit,

@@ -10,6 +10,7 @@ import type { Selectable } from 'kysely';
 import { moveEpochs } from '../epochs.ts';
 import type { Database, Schema, Tx } from '../schema.ts';
 import { readStrings } from './identity-store.ts';
+import { destroyUserKey } from './user-keys.ts';
 
 export type PrincipalRow = Selectable<Schema['principal']>;
 type Roles = ReadonlyMap<string, Role>;
@@ -85,12 +86,13 @@ export async function changePrincipal(tx: Tx, roles: Roles, id: string, change: 
   await moveEpochs(tx, [`principal:${id}`]);
 }
 
-/** Removes a principal, its keys and sessions. What it owned stays, owned by the name. */
+/** Removes a principal, its keys and sessions, and what only its user key opens. What else it owned stays, owned by the name. */
 export async function deletePrincipal(tx: Tx, roles: Roles, id: string, now: number): Promise<void> {
   await requireOne({ numUpdatedRows: (await tx.deleteFrom('principal').where('id', '=', id).executeTakeFirst()).numDeletedRows }, id);
   await requireAdminLeft(tx, roles);
   await tx.deleteFrom('principal_key').where('principal', '=', id).execute();
   await tx.updateTable('login_session').set({ ended_at: now }).where('principal', '=', id).execute();
+  await destroyUserKey(tx, id, now);
   await moveEpochs(tx, [`principal:${id}`]);
 }
 

@@ -21,8 +21,9 @@ export const rows: Schema = {
   login_session: { id: 's', secret_hash: 'h', principal: 'alice', created_at: at, last_used_at: at, expires_at: at, ended_at: null },
   token: { jti: 't', principal: 'alice', issuer: 'root', issued_at: at, expires_at: at, revoked_at: null, session: 's', role: 'user', permissions: '[]', holdings: '[]' },
   external_identity: { issuer: 'https://idp.example', subject: 'u1', principal: 'alice', created_at: at, role_as_of: 1 },
+  user_key: { id: 'u', principal: 'alice', secret: bytes, created_at: at },
   holding: {
-    id: 'h1', owner: 'alice', digest: 'd', cid: 'bafk', size: 5, content_type: 'video/mp4', title: 'Ü 🎬', blob: 'b', data_key: null, leaf_digests: new Uint8Array(0),
+    id: 'h1', owner: 'alice', digest: 'd', cid: 'bafk', size: 5, content_type: 'video/mp4', title: 'Ü 🎬', blob: 'b', data_key: null, user_key: null, leaf_digests: new Uint8Array(0),
     policy: null, ceilings: '[]', origin: null, created_at: at, deleted_at: null,
   },
   policy_change: { holding: 'h1', version: 1, at, principal: 'alice', policy_before: null, policy_after: '{"level":"public"}' },

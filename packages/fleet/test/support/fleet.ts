@@ -46,19 +46,19 @@ export async function startFleet(data: Data, options: FleetOptions = {}): Promis
 
 type Shared = Readonly<{ folder: TemporaryFolder; scratch: string; content: ContentStore; instance: string; key: TokenKey; hmacKeys: Map<string, Secret> }>;
 
-async function newInstallation(cleanup: AsyncDisposableStack, directory: string | undefined): Promise<Shared> {
+async function newInstallation(data: Data, cleanup: AsyncDisposableStack, directory: string | undefined): Promise<Shared> {
   const folder = directory === undefined ? cleanup.use(await temporaryFolder()) : lasting(directory);
   // As root, media programs run as nobody, who must reach the outputs below.
   await chmod(folder.path, 0o711);
   const scratch = folder.join('jobs');
   await mkdir(scratch, { mode: 0o700, recursive: true });
-  const content = new ContentStore(await openBlobStore(folder.path), new KeyRing(await keysIn(folder.join('keys'))), { encrypt: true });
+  const content = new ContentStore(await openBlobStore(folder.path), new KeyRing(await keysIn(folder.join('keys'))), data.read, { encrypt: true });
   return { folder, scratch, content, instance: `weir-${randomUUID()}`, key: newTokenKey('k1'), hmacKeys: new Map() };
 }
 
 async function startNode(data: Data, options: FleetOptions) {
   const cleanup = new AsyncDisposableStack();
-  const shared: Shared = options.peer?.shared ?? await newInstallation(cleanup, options.directory);
+  const shared: Shared = options.peer?.shared ?? await newInstallation(data, cleanup, options.directory);
   const { folder, scratch, content, instance, key, hmacKeys } = shared;
   if (key.algorithm !== 'EdDSA' || key.private === undefined) throw new Error('a signing key is needed');
   const instanceSigner: AssignmentKey = { algorithm: 'EdDSA', key: key.private };
