@@ -88,7 +88,7 @@ test('where principals are not made, an unknown subject is refused, and a linked
   expect(await me(linked)).toMatchObject({ principal: viewer.name, role: 'viewer', permissions: { write_content: false } });
   expect(await admin.json('GET', `/api/v1/principals/${viewer.name}/identities`)).toMatchObject({ items: [{ issuer: closed.url, subject: 'known' }] });
   expect((await admin.send('POST', '/api/v1/principals/admin/identities', { issuer: closed.url, subject: 'known' })).status).toBe(409);
-  await admin.json('DELETE', `/api/v1/principals/${viewer.name}/identities`, { issuer: closed.url, subject: 'known' });
+  await admin.json('DELETE', `/api/v1/principals/${viewer.name}/identities?issuer=${encodeURIComponent(closed.url)}&subject=known`);
   expect(await statusOf(linked)).toBe(401);
 });
 

@@ -54,9 +54,17 @@ export const TokenRequest = z.strictObject({
   principal: PrincipalId.optional(),
   role: RoleName.optional(),
   permissions: z.array(PermissionName).max(100).optional(),
+  /** Contents of yours that the token opens beside what its principal may read. */
+  cid_access: z.array(z.string().min(1).max(200)).max(32).optional(),
   expires_in: z.int().min(1).max(31_536_000).default(3_600),
 });
 export const TokenReply = z.strictObject({ token: z.string(), jti: Ulid, principal: PrincipalId, expires_at: Instant });
+
+/** A token as it was issued; `role` and `permissions` are what it narrows to, null where it does not. */
+export const Token = z.strictObject({
+  jti: Ulid, principal: PrincipalId, issuer: z.string().max(64), role: RoleName.nullable(), permissions: z.array(PermissionName).nullable(),
+  cid_access: z.array(z.string()), session_id: Ulid.nullable(), issued_at: Instant, expires_at: Instant, revoked: z.boolean(),
+});
 
 export const LoginRequest = z.strictObject({ secret: z.string().min(20).max(200) });
 export const LoginReply = z.strictObject({ principal: PrincipalId, role: RoleName, expires_at: Instant });

@@ -38,4 +38,4 @@ export const linkIdentity = (client: Client, name: string, identity: input<typeo
 
 /** Tokens of that subject are refused within a second. */
 export const unlinkIdentity = (client: Client, name: string, identity: input<typeof ExternalSubject>, options: CallOptions = {}) =>
-  command(client, { method: 'DELETE', path: path`/api/v1/principals/${name}/identities`, json: identity, ...options });
+  command(client, { method: 'DELETE', path: path`/api/v1/principals/${name}/identities`, query: identity, ...options });

@@ -43,6 +43,7 @@ export const actions = {
   'ticket.create': of('use_account'),
   'token.issue_own': of('use_account', { privileged: 'grants' }),
   'token.issue': of('issue_tokens', { privileged: 'grants' }),
+  'token.list': { permissions: [], all: 'access_all_objects' },
   'token.revoke': { permissions: [], all: 'access_all_objects', privileged: 'reduces' },
   'login_session.list': of('use_account', { all: 'access_all_objects' }),
   'login_session.end': of('use_account', { all: 'access_all_objects', privileged: 'reduces' }),

@@ -209,7 +209,7 @@ export class Gatekeeper<H extends Holding = Holding> {
       && (grant.principal === undefined || grant.principal === principal);
     const subject: Subject = { principal, authenticated: identity.authenticated, role: identity.role, tokenRole: identity.tokenRole, effective: identity.effective, address };
     return admitHolding(holding, {
-      subject, nowMs: this.#clock(), granted: granted ? new Set([holding.id]) : none,
+      subject, nowMs: this.#clock(), granted: granted || isShared(identity, holding) ? new Set([holding.id]) : none,
       open: this.#openings(viewerKey(identity, grant, address), holding.id, client),
     });
   }
@@ -267,12 +267,16 @@ export function viewerKey(identity: Identity, grant: HeldGrant | undefined, addr
   return grant === undefined ? (identity.principal ?? `address:${limitKey(address)}`) : `grant:${grant.id}:${limitKey(address)}`;
 }
 
+/** Whether its token's issuer, who is this holding's owner, lets it in. */
+const isShared = ({ shares }: Identity, holding: Holding): boolean => shares !== undefined && shares.issuer === holding.owner && shares.holdings.has(holding.id);
+
 function subjectsOf(identity: Identity, grant: HeldGrant | undefined, holding: Holding): string[] {
   return [
     `holding:${holding.id}`,
     ...(identity.principal === undefined ? [] : [`principal:${identity.principal}`]),
     ...(identity.tokenId === undefined ? [] : [`token:${identity.tokenId}`]),
     ...(identity.keyId === undefined ? [] : [`key:${identity.keyId}`]),
+    ...(identity.shares === undefined ? [] : [`principal:${identity.shares.issuer}`]),
     ...(identity.sessionId === undefined ? [] : [`session:${identity.sessionId}`]),
     ...(grant === undefined ? [] : [...grant.chain.map((id) => `grant:${id}`), `principal:${grant.issuer}`]),
   ];

@@ -7,7 +7,7 @@ import type { Epochs } from './epochs.ts';
 import type { ExternalIdentity, ExternalIssuers } from './external-issuers.ts';
 import { matchesOneTimeSecret } from './one-time-secrets.ts';
 import { longestChain } from './grants.ts';
-import type { GrantRecord, HeldGrant, IdentityStore, LoginSession, PrincipalRecord, RequestKey } from './principals.ts';
+import type { GrantRecord, HeldGrant, IdentityStore, LoginSession, PrincipalRecord, RequestKey, TokenShares } from './principals.ts';
 import { effectivePermissions } from './rights.ts';
 import { verifyDffmpeg } from './request-signing/dffmpeg.ts';
 import { verifySignature, type MessageKey, type ReadSignature } from './request-signing/http-message.ts';
@@ -30,6 +30,8 @@ export type Identity = Readonly<{
   /** The key that its token was signed with. */
   keyId: string | undefined;
   sessionId: string | undefined;
+  /** What its token opens beside the principal's own rights: the issuer holds and may share these now. */
+  shares?: TokenShares | undefined;
   /** When the evidence itself began and ends, in milliseconds. */
   issuedAtMs: number;
   expiresAtMs: number;
@@ -71,6 +73,7 @@ export class Identities {
   readonly #sessions: Directory<LoginSession>;
   readonly #grants: Directory<GrantRecord>;
   readonly #revoked: Directory<boolean>;
+  readonly #shares: Directory<TokenShares>;
   readonly #roles: ReadonlyMap<string, Role>;
   readonly #access: TokenCache<'access'>;
   readonly #grantTokens: TokenCache<'grant'>;
@@ -91,6 +94,7 @@ export class Identities {
     });
     this.#sessions = new Directory((id) => store.loginSession(id));
     this.#grants = new Directory((id) => store.grant(id));
+    this.#shares = new Directory(async (jti) => store.tokenShares?.(jti));
     this.#revoked = new Directory((jti) => store.isTokenRevoked(jti));
     const cache = <P extends TokenPurpose & keyof typeof tokens.keys>(purpose: P) =>
       new TokenCache({ purpose, issuer: tokens.issuer, audience: tokens.audience, keys: tokens.keys[purpose] });
@@ -144,7 +148,10 @@ export class Identities {
       if (revoked === true) throw new EvidenceRefused('token revoked', claims.sub);
       return after(claims.sid === undefined ? undefined : this.#sessions.find(claims.sid), (session) => {
         if (claims.sid !== undefined && (session === undefined || session.ended)) throw new EvidenceRefused('session ended', claims.sub);
-        return after(this.#principals.find(claims.sub), (known) => this.#narrow(claims, key, known, address));
+        return after(this.#principals.find(claims.sub), (known) => {
+          const identity = this.#narrow(claims, key, known, address);
+          return claims.cid_access === undefined ? identity : after(this.#sharesOf(claims.jti), (shares) => ({ ...identity, shares }));
+        });
       });
     });
   }
@@ -167,6 +174,12 @@ export class Identities {
     };
     this.#narrowed.set(claims, { record, identity });
     return identity;
+  }
+
+  /** What the row of a token opens beside, while its issuer is in good standing and may share; whether it still holds that content, the holding says. */
+  #sharesOf(jti: string): Maybe<TokenShares | undefined> {
+    return after(this.#shares.find(jti), (shares) => after(shares && this.principal(shares.issuer), (issuer) =>
+      (issuer === undefined || issuer.disabled || !issuer.rights.has('share_content') ? undefined : shares)));
   }
 
   #byExternal({ principal, role: tokenRole, issuedAtMs, expiresAtMs }: ExternalIdentity, address: string): Maybe<Identity> {
@@ -278,7 +291,8 @@ export class Identities {
           const now = standing(known, principal, address);
           if (known !== undefined && identity.issuedAtMs < known.record.tokensValidFromMs) throw new EvidenceRefused('token issued before all were ended', principal);
           const kept = [...identity.effective].filter((permission) => now.effective.has(permission));
-          return { ...identity, role: now.role, effective: new Set(kept) };
+          const still = { ...identity, role: now.role, effective: new Set(kept) };
+          return identity.shares === undefined || tokenId === undefined ? still : after(this.#sharesOf(tokenId), (shares) => ({ ...still, shares }));
         });
       });
     });

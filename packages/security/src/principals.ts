@@ -38,6 +38,9 @@ export type HeldGrant = GrantRecord & Readonly<{
   counted: readonly string[];
 }>;
 
+/** Holdings of the token's issuer that it opens, as long as that issuer may share them. */
+export type TokenShares = Readonly<{ issuer: string; holdings: ReadonlySet<string> }>;
+
 /** Reads the rows that decide. In-memory and database implementations; each answers undefined for what is not there. */
 export interface IdentityStore {
   principal(id: string): Promise<PrincipalRecord | undefined>;
@@ -45,4 +48,6 @@ export interface IdentityStore {
   grant(id: string): Promise<GrantRecord | undefined>;
   /** Unexpired tokens that were revoked one by one. */
   isTokenRevoked(jti: string): Promise<boolean>;
+  /** What a token with `cid_access` opens beside; asked for those alone. A store without it opens nothing. */
+  tokenShares?(jti: string): Promise<TokenShares | undefined>;
 }

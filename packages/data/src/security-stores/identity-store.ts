@@ -11,6 +11,10 @@ import type { Database, Schema } from '../schema.ts';
 
 const Strings = z.array(z.string());
 export const readStrings = (json: string): string[] => Strings.parse(JSON.parse(json));
+const Shared = z.array(z.strictObject({ holding: z.string(), cid: z.string() }));
+/** The holdings that a token opens beside, as its row keeps them. */
+export const readShared = (json: string): readonly SharedHolding[] => Shared.parse(JSON.parse(json));
+export type SharedHolding = Readonly<{ holding: string; cid: string }>;
 const scopeOf = (json: string) => (json === '[]' ? everywhere : compileNetworks(readStrings(json)));
 
 export function identityStore(db: Database, keyRing: KeyRing, roles: ReadonlyMap<string, Role>): IdentityStore {
@@ -35,6 +39,10 @@ export function identityStore(db: Database, keyRing: KeyRing, roles: ReadonlyMap
     async isTokenRevoked(jti) {
       const row = await db.selectFrom('token').select('revoked_at').where('jti', '=', jti).executeTakeFirst();
       return row !== undefined && row.revoked_at !== null;
+    },
+    async tokenShares(jti) {
+      const row = await db.selectFrom('token').select(['issuer', 'holdings']).where('jti', '=', jti).executeTakeFirst();
+      return row === undefined || row.holdings === null ? undefined : { issuer: row.issuer, holdings: new Set(readShared(row.holdings).map(({ holding }) => holding)) };
     },
   };
 }

@@ -52,6 +52,7 @@ async function endOldest(tx: Tx, principal: string, now: number): Promise<void> 
 export async function endSession(tx: Tx, id: string, now: number): Promise<void> {
   const { numUpdatedRows } = await tx.updateTable('login_session').set({ ended_at: now }).where('id', '=', id).where('ended_at', 'is', null).executeTakeFirst();
   if (numUpdatedRows !== 1n) throw new WeirError('object.absent');
+  await tx.updateTable('token').set({ revoked_at: now }).where('session', '=', id).where('revoked_at', 'is', null).execute();
   await moveEpochs(tx, [`session:${id}`]);
 }
 

@@ -110,12 +110,12 @@ export const routes = [
   }),
 
   route({
-    method: 'DELETE', path: '/api/v1/principals/:name/identities', action: 'user.write', parameters: ByName, body: ExternalSubject,
+    method: 'DELETE', path: '/api/v1/principals/:name/identities', action: 'user.write', parameters: ByName, query: ExternalSubject,
     summary: 'Take such a link back; tokens of that subject are refused',
-  }, async ({ app, admission, parameters, body, requestId }) => {
+  }, async ({ app, admission, parameters, query, requestId }) => {
     await app.data.write(async (tx) => {
-      await unlinkExternal(tx, body, parameters.name);
-      await app.audit.record(tx, changeEntry(admission, `principal:${parameters.name}`, requestId, `no longer linked to a subject of ${body.issuer}`));
+      await unlinkExternal(tx, query, parameters.name);
+      await app.audit.record(tx, changeEntry(admission, `principal:${parameters.name}`, requestId, `no longer linked to a subject of ${query.issuer}`));
     });
     await app.gatekeeper.epochs.refresh();
   }),
