@@ -46,6 +46,8 @@ export const errors = {
   'keys.lost': { status: 500, close: 1011, exit: 1, text: 'The master key of this data directory is missing.' },
   'keys.wrong': { status: 500, close: 1011, exit: 1, text: 'A stored key does not open with the keys of the key ring.' },
   'file.permissions': { status: 500, close: 1011, exit: 2, text: 'A file with a secret can be read by others; run chmod 600 on it.' },
+  'outbound.refused': { status: 403, close: 4403, exit: 3, text: 'This address may not be reached from here; a rule must name it, and its network if that is private.' },
+  'outbound.failed': { status: 502, close: 1011, exit: 5, text: 'The other server did not answer as it should; see the message.' },
   'server.unreachable': { status: 502, close: 1011, exit: 5, text: 'The server does not answer.' },
   'server.port_used': { status: 500, close: 1011, exit: 1, text: 'The port is in use; choose another with --port.' },
   'server.stopping': { status: 503, close: 1012, exit: 5, text: 'The server is stopping; try again shortly.' },

@@ -1,4 +1,5 @@
 /** Writes the audit trail: with a change, beside a stream, and the counted refusals once a second. Tells when it cannot. */
+import { createHash } from 'node:crypto';
 import type { Clock } from '@weir/contracts/clock';
 import { WeirError } from '@weir/contracts/errors';
 import { toInstant } from '@weir/contracts/identity';
@@ -10,6 +11,8 @@ import type { AuditEntry, RefusalTally } from '@weir/security/audit';
 import { objectName, type Admission, type Resource } from '@weir/security/gatekeeper';
 import type { Holding } from '@weir/security/rights';
 import type { Logger } from 'pino';
+import type { Config } from './config/schema.ts';
+import { version } from './version.ts';
 
 const flushEveryMs = 1_000;
 /** Events that may wait for the database. */
@@ -140,6 +143,15 @@ const resumed = (since: number, lost: number): AuditEntry => ({
   class: 'A', principal: 'weir', address: '', action: 'audit.resume', object: 'audit', decision: 'allowed', requestId: '',
   reason: `could not be written since ${toInstant(since)}${lost === 0 ? '' : `; ${lost} events of opened streams were lost`}`,
 });
+
+/** What runs from now on: the version, and a digest of the configuration that tells whether it is the one of before. Secrets do not count. */
+export const startEntry = (config: Config): AuditEntry => ({
+  class: 'A', principal: 'weir', address: '', action: 'server.start', object: 'server', decision: 'allowed', requestId: '',
+  reason: `version ${version}, configuration sha256:${createHash('sha256').update(JSON.stringify(config, withoutSecrets)).digest('hex')}`,
+});
+
+const withoutSecrets = (key: string, value: unknown): unknown =>
+  (typeof value !== 'string' ? value : /secret|password/.test(key) && !key.endsWith('_file') ? '' : value.replace(/\/\/[^/@]*@/, '//'));
 
 /** The class A entry of an admitted change. */
 export const changeEntry = <H extends Holding>(admission: Admission<H>, resource: Resource | string, requestId: string, detail = ''): AuditEntry => ({

@@ -7,6 +7,7 @@ import { findHolder } from '@weir/data/directory-lock';
 import { gradeJail } from '@weir/fleet/jail/grade';
 import { findMediaTools, findTool, installAdvice, mediaAbilities } from '@weir/fleet/media-tools';
 import { defineRoles } from '@weir/security/roles';
+import { auditWarnings } from './audit-warnings.ts';
 import { checkBind } from './bind-gate.ts';
 import type { Config } from './config/schema.ts';
 import { openInstance } from './instance.ts';
@@ -122,6 +123,7 @@ async function database(subject: Subject): Promise<readonly Check[]> {
     good('database', `${instance.data.engine}, instance ${instance.id}, opens with its master key`),
     ahead > minuteMs ? failed('clock', `The clock is ${Math.round(ahead / 1_000)} s behind what was recorded; tokens and windows are judged wrongly.`, 'Set the clock, and keep it set with chrony or systemd-timesyncd.')
       : good('clock', new Date().toISOString()),
+    ...(await auditWarnings(instance.data.read, config.audit, Date.now())).map(({ code, message, next_step: nextStep }) => (code === 'audit.webhook_dead' ? failed : weak)('audit', message, nextStep)),
   ];
 }
 

@@ -29,7 +29,8 @@ import { withKey } from '@weir/security/shared-secret';
 import { sharedSecretKey, type TokenKey } from '@weir/security/token-keys';
 import type { Logger } from 'pino';
 import type { App, Warning } from './app.ts';
-import { AuditTrail } from './audit-trail.ts';
+import { AuditTrail, startEntry } from './audit-trail.ts';
+import { openWebhooks } from './audit-webhooks.ts';
 import { checkBind } from './bind-gate.ts';
 import { startBuiltInWorker } from './built-in-worker.ts';
 import type { Config } from './config/schema.ts';
@@ -127,6 +128,11 @@ export async function serve({ config, configWarnings = [], dataFlag, environment
     viewers.endAll('rights unreadable');
   });
   audit.start(gatekeeper.refusals);
+  audit.later(startEntry(config));
+  starting.use(await openWebhooks({
+    data: instance.data, audit, clock: clock.now, log, instance: instance.id, instanceKey: () => instance.signing.instance.signing,
+    deadAfterDays: config.audit.webhook_dead_days, node: instance.auditSigner.writer,
+  }, config.audit.webhooks));
   const server = buildHttpServer(app, tls, await openWebPage(app, webFolder, offeredMethods(allRoutes)));
   if (tls !== undefined) starting.use(followCertificate(tls, log));
   const stopSockets = acceptSockets(server, app);

@@ -59,6 +59,15 @@ const Issuer = z.strictObject({
   if ((uri === undefined) === (file === undefined)) throw new WeirError('config.invalid', 'name either jwks_uri or jwks_file');
 }));
 
+const AuditWebhook = z.strictObject({
+  url: z.url({ protocol: /^https?$/ }).max(2_048).meta({ description: 'Where to send: https, or http in a network of allow_networks' }),
+  events: z.array(z.string().regex(/^[a-z_.]{0,64}\*?$/, 'an action such as grant.create, or grant.*')).min(1).max(100).default(['*']).meta({ description: 'Actions, each whole or ending in *' }),
+  secret: z.string().max(1_024).optional().meta({ description: 'Sign with HMAC-SHA256 under this in place of the instance key' }),
+  secret_file: z.string().max(4_096).optional().meta({ description: 'A file with the secret, closed to others (chmod 600)' }),
+  allow_networks: z.array(Cidr).max(20).default([]).meta({ description: 'Private networks that this address may lie in' }),
+}).refine(({ url, allow_networks: networks }) => url.startsWith('https:') || networks.length > 0, 'http is only for a private network: use https, or name the network in allow_networks')
+  .refine(({ secret, secret_file: file }) => secret === undefined || file === undefined, 'give secret or secret_file, not both');
+
 export const Config = z.strictObject({
   server: z.strictObject({
     address: z.union([z.ipv4(), z.ipv6()]).default('127.0.0.1').meta({ description: 'The address to listen on. Anything but loopback needs TLS here, or behind_proxy' }),
@@ -136,6 +145,8 @@ export const Config = z.strictObject({
     checkpoint_seconds: z.number().min(1).max(86_400).default(300).meta({ description: 'Sign it at least this often while there are new events' }),
     retention_days: z.number().min(0).max(36_500).default(0).meta({ description: 'Remove older events, up to a signed checkpoint, leaving a signed cut; 0 keeps everything' }),
     require_export: z.boolean().default(false).meta({ description: 'Remove only what was exported before' }),
+    webhook_dead_days: z.number().min(0.001).max(365).default(7).meta({ description: 'Give a webhook up that fails for so long; the next start tries it again' }),
+    webhooks: z.array(AuditWebhook).max(20).refine((hooks) => new Set(hooks.map(({ url }) => url)).size === hooks.length, 'two webhooks have the same url').default([]).meta({ description: 'Where events are sent as they happen, each { url, events, secret or secret_file, allow_networks }' }),
   }).prefault({}),
   log: z.strictObject({
     level: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info').meta({ description: 'What is logged' }),

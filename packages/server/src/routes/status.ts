@@ -1,5 +1,6 @@
 /** Health for load balancers, and the state of things for the first page. */
 import { Health, Status } from '@weir/contracts/status';
+import { auditWarnings } from '../audit-warnings.ts';
 import { route } from '../route.ts';
 
 const up = Object.freeze({ status: 'ok' } as const);
@@ -17,7 +18,7 @@ export const routes = [
     return {
       version: app.version, instance: app.instanceId, principal,
       fleet: { available: app.coordinator !== undefined, reason: app.fleetProblem ?? null, workers: workers.filter((worker) => worker.connected).length },
-      warnings: admission.identity.effective.has('manage_server') ? [...app.warnings] : [],
+      warnings: admission.identity.effective.has('manage_server') ? [...app.warnings, ...await auditWarnings(app.data.read, app.config.audit, app.clock())] : [],
       counts: { library: Number(library.count), jobs_running: count('assigned', 'running', 'verifying', 'canceling'), jobs_queued: count('queued'), jobs_failed: count('failed') },
     };
   }),

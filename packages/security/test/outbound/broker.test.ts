@@ -1,0 +1,171 @@
+/** Requests to elsewhere, against real servers on this machine: what is reached, what is not, and what comes back. */
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import { createServer as createTcpServer, type LookupFunction } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { OutboundBroker, type OutboundLimits } from '../../src/outbound/broker.ts';
+
+const loopback = ['127.0.0.0/8'];
+
+async function serveOn(handler: RequestListener, address = '0.0.0.0') {
+  const server = createServer(handler);
+  const peers: string[] = [];
+  server.on('connection', (socket) => peers.push(socket.localAddress ?? ''));
+  server.listen(0, address);
+  await once(server, 'listening');
+  const bound = server.address();
+  const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+  return { port, peers, [Symbol.asyncDispose]: async () => { server.closeAllConnections(); server.close(); await once(server, 'close'); } };
+}
+
+const ok: RequestListener = (_request, response) => response.end('ok');
+const broker = (url: string, networks: readonly string[] = loopback, more: { lookup?: LookupFunction; limits?: Partial<OutboundLimits> } = {}) => new OutboundBroker({ rules: [{ url, networks }], ...more });
+
+/** Answers each question with the next list of addresses, and the last one for ever. */
+function names(...answers: readonly (readonly string[])[]): LookupFunction {
+  let asked = 0;
+  return (_name, _options, callback) => {
+    const answer = answers[Math.min(asked, answers.length - 1)] ?? [];
+    asked += 1;
+    setImmediate(() => callback(null, answer.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))));
+  };
+}
+
+test('what a rule names is reached, in the network that it names', async () => {
+  await using server = await serveOn((request, response) => {
+    response.setHeader('x-seen', `${request.method} ${request.url} ${request.headers['content-type']}`);
+    request.pipe(response);
+  });
+  await using out = broker(`http://127.0.0.1:${server.port}/hook/*`);
+  const reply = await out.fetch({ url: `http://127.0.0.1:${server.port}/hook/a?b=c`, method: 'POST', body: 'hello', headers: { 'content-type': 'text/plain' } });
+  expect([reply.status, reply.body.toString(), reply.headers['x-seen']]).toEqual([200, 'hello', 'POST /hook/a?b=c text/plain']);
+  await expect(out.fetch({ url: `http://127.0.0.1:${server.port}/other` })).rejects.toMatchObject({ code: 'outbound.refused' });
+});
+
+test.each(['127.0.0.1', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '0.0.0.0', '[::1]', '[::]', '127.1', '2130706433', '0x7f.0.0.1', '017700000001', 'localhost', '169.254.169.254', '10.0.0.1', '[64:ff9b::7f00:1]'])(
+  '%s is not reached without its network, by name or number', async (host) => {
+    await using server = await serveOn(ok, '::');
+    await using out = broker(`http://${host}:${server.port}/`, []);
+    await expect(out.fetch({ url: `http://${host}:${server.port}/` })).rejects.toMatchObject({ code: 'outbound.refused' });
+    expect(server.peers).toEqual([]);
+  });
+
+test('a name that means another address the second time leads nowhere (DNS rebinding)', async () => {
+  await using server = await serveOn((_request, response) => { response.setHeader('connection', 'close'); response.end('ok'); });
+  await using out = broker(`http://hook.test:${server.port}/`, ['127.0.0.2/32'], { lookup: names(['127.0.0.2'], ['127.0.0.1']) });
+  expect((await out.fetch({ url: `http://hook.test:${server.port}/` })).status).toBe(200);
+  await expect(out.fetch({ url: `http://hook.test:${server.port}/` })).rejects.toMatchObject({ code: 'outbound.refused' });
+  expect(server.peers).toEqual(['127.0.0.2']);
+});
+
+test('of several addresses of a name only the allowed ones are tried', async () => {
+  await using server = await serveOn(ok);
+  await using out = broker(`http://hook.test:${server.port}/`, ['127.0.0.2/32'], { lookup: names(['127.0.0.1', '::1', '10.0.0.1', '127.0.0.2']) });
+  expect((await out.fetch({ url: `http://hook.test:${server.port}/` })).status).toBe(200);
+  expect(server.peers).toEqual(['127.0.0.2']);
+});
+
+test('one rule’s way into its network carries no request of another rule', async () => {
+  await using server = await serveOn(ok);
+  const lookup = names(['127.0.0.1']);
+  await using out = new OutboundBroker({ rules: [{ url: `http://a.test:${server.port}/in/*`, networks: loopback }, { url: `http://a.test:${server.port}/` }], lookup });
+  expect((await out.fetch({ url: `http://a.test:${server.port}/in/x` })).status).toBe(200);
+  await expect(out.fetch({ url: `http://a.test:${server.port}/out` })).rejects.toMatchObject({ code: 'outbound.refused' });
+});
+
+test('a redirect is not followed, whatever its number', async () => {
+  let hits = 0;
+  await using server = await serveOn((request, response) => {
+    hits += 1;
+    response.writeHead(Number(request.url?.slice(1)), { location: 'http://169.254.169.254/latest/meta-data/' }).end();
+  });
+  await using out = broker(`http://127.0.0.1:${server.port}/*`);
+  for (const status of [301, 302, 303, 307, 308]) await expect(out.fetch({ url: `http://127.0.0.1:${server.port}/${status}` })).rejects.toMatchObject({ code: 'outbound.refused' });
+  expect(hits).toBe(5);
+});
+
+test('a huge, an endless and a silent answer end at their limits', async () => {
+  await using server = await serveOn((request, response) => {
+    if (request.url === '/huge') response.end(Buffer.alloc(3 << 20));
+    if (request.url === '/endless') { const more = (): void => { if (!response.destroyed) response.write(Buffer.alloc(65_536), more); }; more(); }
+    if (request.url === '/drip') { const drip = setInterval(() => response.write('.'), 50); response.on('close', () => clearInterval(drip)); }
+  });
+  await using out = broker(`http://127.0.0.1:${server.port}/*`, loopback, { limits: { responseBytes: 1 << 20, totalMs: 700 } });
+  for (const path of ['huge', 'endless', 'drip', 'silent']) {
+    const started = performance.now();
+    await expect(out.fetch({ url: `http://127.0.0.1:${server.port}/${path}` }), path).rejects.toMatchObject({ code: 'outbound.failed' });
+    expect(performance.now() - started, path).toBeLessThan(5_000);
+  }
+});
+
+test('huge headers, broken answers and closed ports are failures of the other side', async () => {
+  const raw = createTcpServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.end(`HTTP/1.1 200 OK\r\nx: ${'a'.repeat(100_000)}\r\n\r\n`);
+  });
+  raw.listen(0, '127.0.0.1');
+  await once(raw, 'listening');
+  const bound = raw.address();
+  const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+  await using out = new OutboundBroker({ rules: [{ url: `http://127.0.0.1:${port}/`, networks: loopback }, { url: 'http://127.0.0.1:1/', networks: loopback }] });
+  await expect(out.fetch({ url: `http://127.0.0.1:${port}/` })).rejects.toMatchObject({ code: 'outbound.failed' });
+  await expect(out.fetch({ url: 'http://127.0.0.1:1/' })).rejects.toMatchObject({ code: 'outbound.failed' });
+  raw.close();
+});
+
+test('a secret goes out and never comes back', async () => {
+  const secret = 'tok3n/with+signs==';
+  await using server = await serveOn((request, response) => {
+    const value = String(request.headers['authorization']);
+    response.setHeader('x-echo', value);
+    response.setHeader('x-echo-base64', Buffer.from(`a${secret}`).toString('base64'));
+    response.end(`${value} ${encodeURIComponent(secret)} ${request.headers['authorization'] === `Bearer ${secret}`}`);
+  });
+  await using out = broker(`http://127.0.0.1:${server.port}/*`);
+  const url = `http://127.0.0.1:${server.port}/`;
+  const reply = await out.fetch({ url, secrets: { authorization: `Bearer ${secret}` } });
+  const all = `${JSON.stringify(reply.headers)} ${reply.body.toString()}`;
+  expect(all).toContain('true');
+  for (const form of [secret, encodeURIComponent(secret), Buffer.from(secret).toString('base64').slice(4, 16)]) expect(all).not.toContain(form);
+  await expect(out.fetch({ url, headers: { Authorization: 'mine' }, secrets: { authorization: `Bearer ${secret}` } })).rejects.toMatchObject({ code: 'outbound.refused' });
+  const failing = await out.fetch({ url, secrets: { authorization: `Bearer ${secret}\r\nx: y` } }).catch((error: unknown) => error);
+  expect(failing).toMatchObject({ code: 'outbound.failed' });
+  expect(String(failing)).not.toContain(secret);
+});
+
+test.each(['host', 'Connection', 'content-length', 'Transfer-Encoding', 'cookie', 'x-forwarded-for', 'proxy-authorization', 'upgrade', 'expect'])('the header %s can not be set', async (name) => {
+  await using out = broker('http://127.0.0.1:9/');
+  await expect(out.fetch({ url: 'http://127.0.0.1:9/', headers: { [name]: 'x' } })).rejects.toMatchObject({ code: 'outbound.refused' });
+});
+
+test('no more run at once than may, the rest wait in a bounded line, and a burst is limited', async () => {
+  let now = 0;
+  let most = 0;
+  await using server = await serveOn((_request, response) => {
+    most = Math.max(most, now += 1);
+    setTimeout(() => { now -= 1; response.end('ok'); }, 50);
+  });
+  await using out = broker(`http://127.0.0.1:${server.port}/`, loopback, { limits: { concurrent: 2, waiting: 4, rate: { limit: 12, periodSeconds: 3_600 } } });
+  const ask = () => out.fetch({ url: `http://127.0.0.1:${server.port}/` }).then(({ status }) => status, (error: unknown) => (error as { code: string }).code);
+  const answers = await Promise.all(Array.from({ length: 10 }, ask));
+  expect([200, 'rate.exceeded'].map((one) => answers.filter((answer) => answer === one).length)).toEqual([6, 4]);
+  expect(most).toBe(2);
+  expect([await ask(), await ask(), await ask()]).toEqual([200, 200, 'rate.exceeded']);
+});
+
+test('who gives up, waiting or running, leaves his place to others', async () => {
+  await using server = await serveOn((request, response) => { if (request.url === '/ok') response.end('ok'); });
+  await using out = broker(`http://127.0.0.1:${server.port}/*`, loopback, { limits: { concurrent: 1 } });
+  const running = new AbortController();
+  const waiting = new AbortController();
+  const first = out.fetch({ url: `http://127.0.0.1:${server.port}/hang`, signal: running.signal });
+  const second = out.fetch({ url: `http://127.0.0.1:${server.port}/ok`, signal: waiting.signal });
+  const third = out.fetch({ url: `http://127.0.0.1:${server.port}/ok` });
+  await wait(50);
+  waiting.abort();
+  await expect(second).rejects.toMatchObject({ name: 'AbortError' });
+  running.abort();
+  await expect(first).rejects.toMatchObject({ name: 'AbortError' });
+  expect((await third).status).toBe(200);
+});
