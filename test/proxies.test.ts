@@ -189,3 +189,36 @@ describe.each<ProxyName>(['nginx', 'caddy'])('behind %s as its page says', (name
     expect([401, 403]).toContain((await through({ target: pathname + search })).status);
   });
 });
+
+test('nginx signs people in and tells Weir who they are, as the page says; what a client writes there itself counts for nothing', async () => {
+  const secret = randomBytes(24).toString('hex');
+  const page = 'docs/how-to/sign-in-at-the-proxy.md';
+  const [port, upstreamPort] = [await freePort(), await freePort()];
+  await using proxy = await startDocumentedProxy('nginx', {
+    port, upstreamPort, page,
+    files: { '/etc/nginx/weir-users': 'alice:{PLAIN}opensesame\nbob:{PLAIN}swordfish\n', '/etc/nginx/weir-proxy-secret.conf': `proxy_set_header X-Weir-Proxy-Secret "${secret}";\n` },
+  });
+  await using _server = await startWeir({
+    environment: {
+      WEIR_SERVER__PORT: String(upstreamPort), WEIR_SERVER__BEHIND_PROXY: 'true', WEIR_SERVER__TRUSTED_PROXIES: '127.0.0.1', WEIR_SERVER__PUBLIC_URL: origin, WEIR_FLEET__ENABLED: 'false',
+      WEIR_PERMISSIONS__ROLE_HEADER: 'X-Weir-Role', WEIR_PERMISSIONS__USER_HEADER: 'X-Weir-User', WEIR_PERMISSIONS__PROXY_SECRET: secret,
+    },
+  });
+  // The first admin is made by the proxy's word as well: on the machine itself it has the secret.
+  const local = (method: string, target: string, body: unknown): Promise<RawReply> => send(`http://127.0.0.1:${upstreamPort}`, {
+    method, target, body: JSON.stringify(body), headers: { host: documentedHost, 'content-type': 'application/json', 'x-forwarded-for': '127.0.0.1', 'x-weir-proxy-secret': secret, 'x-weir-user': 'admin' },
+  });
+  expect((await local('POST', '/api/v1/principals', { principal: 'alice', role: 'operator' })).status).toBe(201);
+  expect((await local('POST', '/api/v1/principals', { principal: 'bob', role: 'operator' })).status).toBe(201);
+  const agent = new https.Agent({ servername: documentedHost });
+  const ask = async (user: string, given: Record<string, string> = {}): Promise<unknown> => {
+    const authorization = `Basic ${Buffer.from(user).toString('base64')}`;
+    const reply = await send(proxy.url, { target: '/api/v1/permissions', headers: { host: documentedHost, authorization, ...given }, agent });
+    return reply.status === 200 ? JSON.parse(reply.text) : reply.status;
+  };
+  expect(await ask('alice:opensesame')).toMatchObject({ principal: 'alice', permissions: { write_samples: true } });
+  expect(await ask('bob:swordfish')).toMatchObject({ principal: 'bob', permissions: { write_samples: false, list_samples: true } });
+  expect(await ask('bob:swordfish', { 'x-weir-user': 'admin', 'x-weir-role': 'admin', 'x-weir-proxy-secret': 'x' })).toMatchObject({ principal: 'bob', permissions: { manage_users: false } });
+  expect(await ask('alice:wrong')).toBe(401);
+  expect((await send(proxy.url, { target: '/api/v1/permissions', headers: { host: documentedHost, 'x-weir-user': 'admin' }, agent })).status).toBe(401);
+});

@@ -26,8 +26,8 @@ export async function documentedBlock(page: string, language: string, heading: s
   return block[1];
 }
 
-/** Listens with TLS on `port` of loopback and passes on to `upstreamPort`. `heading` is the section of the page that is run. */
-export async function startDocumentedProxy(name: ProxyName, { port, upstreamPort, heading }: Readonly<{ port: number; upstreamPort: number; heading?: string }>): Promise<DocumentedProxy> {
+/** Listens with TLS on `port` of loopback and passes on to `upstreamPort`. `files` are those that the block names, by their name there, with their text. */
+export async function startDocumentedProxy(name: ProxyName, { port, upstreamPort, page = `docs/how-to/deploy-behind-${name}.md`, files = {} }: Readonly<{ port: number; upstreamPort: number; page?: string; files?: Readonly<Record<string, string>> }>): Promise<DocumentedProxy> {
   const folder = await privateFolder(`weir-${name}-`);
   const certificate = { cert: path.join(folder, 'cert.pem'), key: path.join(folder, 'key.pem') };
   const made = await generate([{ name: 'commonName', value: documentedHost }], {
@@ -36,8 +36,14 @@ export async function startDocumentedProxy(name: ProxyName, { port, upstreamPort
   await writeFile(certificate.key, made.private, { mode: 0o600 });
   await writeFile(certificate.cert, made.cert);
   const file = path.join(folder, name === 'nginx' ? 'nginx.conf' : 'Caddyfile');
-  const block = await documentedBlock(`docs/how-to/deploy-behind-${name}.md`, name === 'nginx' ? 'nginx' : 'caddyfile', heading ?? (name === 'nginx' ? 'nginx' : 'Caddyfile'));
-  const passed = block.replaceAll('127.0.0.1:4545', `127.0.0.1:${upstreamPort}`);
+  const block = await documentedBlock(page, name === 'nginx' ? 'nginx' : 'caddyfile', name === 'nginx' ? 'nginx' : 'Caddyfile');
+  let passed = block.replaceAll('127.0.0.1:4545', `127.0.0.1:${upstreamPort}`);
+  for (const [place, text] of Object.entries(files)) {
+    const mine = path.join(folder, path.basename(place));
+    await writeFile(mine, text);
+    if (asRoot) await chown(mine, testUser, testUser);
+    passed = replaced(passed, [[new RegExp(`${place}(?=;)`), mine]]);
+  }
   await writeFile(file, name === 'nginx' ? nginxFile(passed, folder, port, certificate) : caddyFile(passed, port, certificate));
   for (const needed of ['body', 'proxy']) await mkdir(path.join(folder, needed));
   if (asRoot) for (const needed of [file, certificate.cert, certificate.key, path.join(folder, 'body'), path.join(folder, 'proxy')]) await chown(needed, testUser, testUser);

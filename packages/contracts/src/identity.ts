@@ -1,8 +1,11 @@
 /** Names, instants and networks: the words that every other message is made of; and tokens, sessions, principals. */
 import { z } from 'zod';
 
-/** `[a-z0-9._-]{1,64}`; anything else (other alphabets, upper case, look-alikes) is refused, never folded. */
-export const PrincipalId = z.string().regex(/^[a-z0-9._-]{1,64}$/, 'a principal is named with a-z, 0-9, ".", "_", "-", at most 64');
+/**
+ * `[a-z0-9._-]{1,64}`; anything else (other alphabets, upper case, look-alikes) is refused, never folded. `proxy:ROLE` is whom all
+ * callers share that a reverse proxy gives no name but a role; nobody can be added under such a name.
+ */
+export const PrincipalId = z.string().regex(/^(?:proxy:)?[a-z0-9._-]{1,64}$/, 'a principal is named with a-z, 0-9, ".", "_", "-", at most 64');
 export const RoleName = z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/, 'a role is named with a-z, 0-9, "_", "-", at most 32');
 export const PermissionName = z.string().regex(/^[a-z][a-z0-9_]{0,47}$/, 'a permission is named like read_content');
 export const Ulid = z.string().regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/, 'an id is a ULID of 26 characters');

@@ -25,7 +25,7 @@ export type Identity = Readonly<{
   role: string;
   tokenRole: string | undefined;
   effective: ReadonlySet<string>;
-  via: 'signature' | 'token' | 'session' | 'job' | 'none';
+  via: 'signature' | 'token' | 'session' | 'job' | 'proxy' | 'none';
   tokenId: string | undefined;
   /** The key that its token was signed with. */
   keyId: string | undefined;
@@ -201,6 +201,21 @@ export class Identities {
       if (session === undefined || !matches || session.ended || session.expiresAtMs <= this.#clock()) throw new EvidenceRefused('session unknown or ended');
       return after(this.#principals.find(session.principal), (known) =>
         ({ ...standing(known, session.principal, address), via: 'session', sessionId: session.id, expiresAtMs: session.expiresAtMs }));
+    });
+  }
+
+  /**
+   * What a trusted proxy says: the name of a principal, which has to exist, and a role, which narrows it; a role alone is the principal
+   * that everyone with that role shares.
+   */
+  byProxy({ user, role }: Readonly<{ user: string | undefined; role: string | undefined }>, address: string): Maybe<Identity> {
+    const given = role === undefined ? undefined : this.#roles.get(role);
+    if (role !== undefined && given === undefined) throw new EvidenceRefused('the proxy names a role that there is not', user ?? '');
+    if (user !== undefined && !wellFormedPrincipal(user)) throw new EvidenceRefused('the proxy names no principal');
+    const id = user ?? `proxy:${role ?? ''}`;
+    return after(this.#principals.find(id), (known) => {
+      const identity = standing(known, id, address);
+      return { ...identity, via: 'proxy', tokenRole: user === undefined ? undefined : role, effective: effectivePermissions(identity.effective, given?.permissions, undefined) };
     });
   }
 

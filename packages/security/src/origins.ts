@@ -51,6 +51,14 @@ export function cookieCounts({ method, origin, fetchSite, opensSocket }: Browser
   return fetchSite === undefined && (origin !== undefined || onlyReads);
 }
 
+/**
+ * Whether what a reverse proxy says of the caller counts. A browser brings it along like a cookie, so the rule is that of cookies; programs,
+ * which say nothing of an origin or a site, may act as well.
+ */
+export function proxyCounts(request: BrowserRequest, own: OriginRules): boolean {
+  return (request.origin === undefined && request.fetchSite === undefined) || cookieCounts(request, own);
+}
+
 /** An origin as browsers send it: canonical, http or https. `null` (sandboxed and local pages) is none. */
 function parseOrigin(origin: string): URL | undefined {
   if (origin.length > maxOriginLength) return undefined;

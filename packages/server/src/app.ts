@@ -17,6 +17,7 @@ import type { Logger } from 'pino';
 import type { AuditTrail } from './audit-trail.ts';
 import type { Config } from './config/schema.ts';
 import type { StoredHolding } from './object-store.ts';
+import type { ProxyHeaders } from './proxy-claim.ts';
 
 export type App = Readonly<{
   version: string;
@@ -44,6 +45,10 @@ export type App = Readonly<{
   ownOrigins: OriginRules;
   allowedOrigins: OriginRules;
   proxies: ProxyTrust;
+  /** The same for what comes by the Unix socket. */
+  socketProxies: ProxyTrust;
+  /** Headers in which a proxy says who the caller is; undefined where none is read. */
+  proxyHeaders: ProxyHeaders | undefined;
   /** Whether browsers reach this server by HTTPS. */
   secure: boolean;
   /** The address that links are made with. */

@@ -6,18 +6,19 @@ import type { HeldGrant } from '@weir/security/principals';
 import { replayKey, type ReplayStore } from '@weir/security/replay';
 import { dffmpegHeaders } from '@weir/security/request-signing/dffmpeg';
 import { readRequestSignature, type ReadSignature, type RequestMessage } from '@weir/security/request-signing/http-message';
+import type { ProxyClaim } from './proxy-claim.ts';
 
 export type SignatureClaim = Readonly<{ principal: string; timestamp: string; signature: string }>;
 
 /** Evidence as it came. `signature` needs the digest of the body before it can be judged. */
-export type Evidence = Readonly<{ signature: SignatureClaim | undefined; message: ReadSignature | undefined; bearer: string | undefined; session: string | undefined; grant: string | undefined }>;
+export type Evidence = Readonly<{ signature: SignatureClaim | undefined; message: ReadSignature | undefined; bearer: string | undefined; session: string | undefined; proxy: ProxyClaim | undefined; grant: string | undefined }>;
 
 export const sessionCookie = (secure: boolean): string => (secure ? '__Host-weir' : 'weir');
 
 /** Headers that are there in part, twice, or in a form that nothing uses, are refused evidence; an absent one is none. */
 export function readEvidence(
   { method, target, headers }: Readonly<{ method: string; target: string; headers: IncomingHttpHeaders }>,
-  { instance, cookieName, cookieCounts }: Readonly<{ instance: string; cookieName: string; cookieCounts: boolean }>,
+  { instance, cookieName, cookieCounts, proxy }: Readonly<{ instance: string; cookieName: string; cookieCounts: boolean; proxy: ProxyClaim | undefined }>,
 ): Evidence {
   const mark = target.indexOf('?');
   const query = mark === -1 ? undefined : target.slice(mark + 1);
@@ -26,6 +27,7 @@ export function readEvidence(
     message: headers['signature-input'] === undefined && headers['signature'] === undefined ? undefined : readMessage({ method, target, headers }, instance),
     bearer: headers.authorization === undefined ? undefined : readBearer(headers.authorization),
     session: headers.cookie === undefined || !cookieCounts ? undefined : readCookie(headers.cookie, cookieName),
+    proxy,
     grant: query === undefined ? undefined : readGrant(query),
   };
 }
@@ -88,11 +90,12 @@ export function identify(identities: Identities, replay: ReplayStore, evidence: 
 const none: ReadonlySet<string> = new Set();
 
 /** Kind after kind, each only once the one before has passed. */
-function agreed(identities: Identities, replay: ReplayStore, { signature, message, bearer, session }: Evidence, signed: Signed, address: string): Maybe<Identity> {
+function agreed(identities: Identities, replay: ReplayStore, { signature, message, bearer, session, proxy }: Evidence, signed: Signed, address: string): Maybe<Identity> {
   return after(signature === undefined ? undefined : bySignature(identities, replay, signature, signed, address), (bySigned) =>
     after(message === undefined ? bySigned : agree(bySigned, byMessage(identities, replay, message, signed, address)), (byMessages) =>
       after(bearer === undefined ? byMessages : agree(byMessages, identities.byBearer(bearer, address)), (byBearers) =>
-        after(session === undefined ? byBearers : agree(byBearers, identities.bySession(session, address)), (identity) => identity ?? identities.anonymous))));
+        after(session === undefined ? byBearers : agree(byBearers, identities.bySession(session, address)), (bySessions) =>
+          after(proxy === undefined ? bySessions : agree(bySessions, identities.byProxy(proxy, address)), (identity) => identity ?? identities.anonymous)))));
 }
 
 function bySignature(identities: Identities, replay: ReplayStore, claim: SignatureClaim, signed: Signed, address: string): Maybe<Identity> {

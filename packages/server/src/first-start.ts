@@ -1,5 +1,6 @@
 /** What an instance needs before anybody can use it: one principal that manages users, and a link to sign in with. */
 import { addPrincipal } from '@weir/data/security-stores/principals';
+import { keepProxyPrincipals } from '@weir/data/security-stores/proxy-principals';
 import { createSignInSecret } from '@weir/data/security-stores/login-sessions';
 import type { App } from './app.ts';
 
@@ -22,6 +23,17 @@ export async function prepareFirstStart(app: App): Promise<string | undefined> {
   });
   await app.gatekeeper.epochs.refresh();
   return secret === undefined ? undefined : signInLink(app, secret);
+}
+
+/** The principals that callers of a role share when a proxy names roles; none of them stays when it no longer does. */
+export async function prepareProxyPrincipals(app: App): Promise<void> {
+  const roles = app.config.permissions.role_header === undefined ? [] : [...app.roles.keys()];
+  await app.data.write(async (tx) => {
+    for (const id of await keepProxyPrincipals(tx, roles, app.clock())) {
+      await app.audit.record(tx, { class: 'A', principal: 'operator', address: '', action: 'user.write', object: `principal:${id}`, decision: 'allowed', reason: 'permissions.role_header', requestId: '' });
+    }
+  });
+  await app.gatekeeper.epochs.refresh();
 }
 
 /** On this machine a name of the instance's own keeps its cookie apart from other servers on other ports. */

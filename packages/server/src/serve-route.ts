@@ -8,8 +8,8 @@ import { WeirError } from '@weir/contracts/errors';
 import { clientAddress } from '@weir/security/client-address';
 import type { AccessRequest, Admission, Resource } from '@weir/security/gatekeeper';
 import { after, EvidenceRefused, type Identity, type Maybe } from '@weir/security/identity';
-import { limitKey, peerAddress } from '@weir/security/networks';
-import { cookieCounts, originAllowed } from '@weir/security/origins';
+import { limitKey } from '@weir/security/networks';
+import { cookieCounts, originAllowed, proxyCounts, type BrowserRequest } from '@weir/security/origins';
 import { rateLimitHeaders, type RateVerdict } from '@weir/security/rate-limits';
 import { digestOfBody } from '@weir/security/request-signing/dffmpeg';
 import { z } from 'zod';
@@ -19,8 +19,10 @@ import { isContinuation } from './continued-readings.ts';
 import { identify, readEvidence, sessionCookie, type Evidence, type Identified } from './evidence.ts';
 import { lastingRight } from './lasting-right.ts';
 import type { StoredHolding } from './object-store.ts';
+import { readProxyClaim, type ProxyClaim } from './proxy-claim.ts';
 import type { Reply } from './reply.ts';
 import type { AnyRoute, Context } from './route.ts';
+import { peerOf, unixPeer } from './unix-socket.ts';
 
 const emptyDigest = digestOfBody(Buffer.alloc(0));
 
@@ -30,26 +32,27 @@ export function serveRoute(app: App, route: AnyRoute, incoming: IncomingMessage,
   const { requestId } = reply;
   const address = arrive(app, incoming);
   const facts = { action: declaration.action, address, requestId };
-  const evidence = evidenceOf(app, incoming);
-  // A signature covers the body, so a signed body is read before anything is known, but never more than a MiB of it.
-  const signed = evidence.signature === undefined || !hasBody(incoming) ? undefined : readBody(incoming, maxBodyBytes);
-  return after(signed, (signedBody) => {
-    const since = app.gatekeeper.epochs.sequence;
-    return after(identifyOrCount(app, evidence, incoming, signedBody, facts), (identified) => {
-      const { identity, grant } = identified;
-      const parameters: unknown = declaration.parameters === undefined ? none : parse(declaration.parameters, named, 'address');
-      return after(countRequest(app, declaration, identified, facts, parameters), (verdict) => {
-        if (verdict !== undefined) sayLimit(reply, verdict);
-        const query: unknown = declaration.query === undefined ? none : parse(declaration.query, Object.fromEntries(queryOf(incoming)), 'query');
-        const resource: Resource = declaration.resource?.(parameters, query) ?? nothing;
-        const access: AccessRequest = { identity, grant, action: declaration.action, resource, address, requestId, client: clientOf(identity, incoming, requestId), since };
-        return after(app.gatekeeper.admit(access), (admission) => {
-          const sent = signedBody === undefined ? incoming : Readable.from([signedBody]);
-          const upload = evidence.message === undefined ? sent : digestChecked(sent, evidence.message.contentDigest);
-          return after(bodyOf(declaration.body, incoming, upload), (body) => {
-            const request = { app, admission, principal: identity.principal ?? '', parameters, query, body, address, requestId, incoming, upload, reply };
-            return declaration.reply === 'stream' ? serveStream(route, access, request)
-              : after(route.handle(new Serving(request, undefined)), (result) => sendResult(declaration, result, reply));
+  return after(evidenceOf(app, incoming, facts), (evidence) => {
+    // A signature covers the body, so a signed body is read before anything is known, but never more than a MiB of it.
+    const signed = evidence.signature === undefined || !hasBody(incoming) ? undefined : readBody(incoming, maxBodyBytes);
+    return after(signed, (signedBody) => {
+      const since = app.gatekeeper.epochs.sequence;
+      return after(identifyOrCount(app, evidence, incoming, signedBody, facts), (identified) => {
+        const { identity, grant } = identified;
+        const parameters: unknown = declaration.parameters === undefined ? none : parse(declaration.parameters, named, 'address');
+        return after(countRequest(app, declaration, identified, facts, parameters), (verdict) => {
+          if (verdict !== undefined) sayLimit(reply, verdict);
+          const query: unknown = declaration.query === undefined ? none : parse(declaration.query, Object.fromEntries(queryOf(incoming)), 'query');
+          const resource: Resource = declaration.resource?.(parameters, query) ?? nothing;
+          const access: AccessRequest = { identity, grant, action: declaration.action, resource, address, requestId, client: clientOf(identity, incoming, requestId), since };
+          return after(app.gatekeeper.admit(access), (admission) => {
+            const sent = signedBody === undefined ? incoming : Readable.from([signedBody]);
+            const upload = evidence.message === undefined ? sent : digestChecked(sent, evidence.message.contentDigest);
+            return after(bodyOf(declaration.body, incoming, upload), (body) => {
+              const request = { app, admission, principal: identity.principal ?? '', parameters, query, body, address, requestId, incoming, upload, reply };
+              return declaration.reply === 'stream' ? serveStream(route, access, request)
+                : after(route.handle(new Serving(request, undefined)), (result) => sendResult(declaration, result, reply));
+            });
           });
         });
       });
@@ -137,24 +140,33 @@ export function arrive(app: App, incoming: IncomingMessage): string {
   const { headers } = incoming;
   if (!app.hosts.allows(headers.host)) throw new WeirError('request.host');
   if (incoming.url?.startsWith('/') !== true) throw new WeirError('request.invalid', 'Send the path alone as the target of the request.');
-  const peer = peerAddress(incoming.socket.remoteAddress);
+  const peer = peerOf(incoming.socket);
   if (peer === undefined) throw new WeirError('request.invalid', 'The connection has no address.');
-  const address = clientAddress(peer, headers['x-forwarded-for'], app.proxies);
+  const forwarded = headers['x-forwarded-for'];
+  const address = peer === unixPeer ? clientAddress('127.0.0.1', forwarded, app.socketProxies) : clientAddress(peer, forwarded, app.proxies);
   const changes = incoming.method !== 'GET' && incoming.method !== 'HEAD';
   if ((changes || headers.upgrade !== undefined) && !originAllowed(headers.origin, app.ownOrigins, app.allowedOrigins)) throw new WeirError('origin.refused');
   return address;
 }
 
-export function evidenceOf(app: App, incoming: IncomingMessage): Evidence {
+/** What the request shows of who it comes from, as it came. What can't be read is refused and counted like what is wrong. */
+export function evidenceOf(app: App, incoming: IncomingMessage, facts: Facts): Maybe<Evidence> {
   const { headers, method = 'GET', url: target = '/' } = incoming;
-  return readEvidence({ method, target, headers }, { instance: app.instanceId, cookieName: sessionCookie(app.secure), cookieCounts: headers.cookie !== undefined && countsCookie(app, incoming, method) });
+  return countingRefusals(app, facts, () => readEvidence({ method, target, headers }, {
+    instance: app.instanceId, cookieName: sessionCookie(app.secure), proxy: proxyClaim(app, incoming),
+    cookieCounts: headers.cookie !== undefined && cookieCounts(saidByBrowser(incoming), app.ownOrigins),
+  }));
 }
 
-function countsCookie(app: App, { headers }: IncomingMessage, method: string): boolean {
+function proxyClaim(app: App, incoming: IncomingMessage): ProxyClaim | undefined {
+  if (app.proxyHeaders === undefined) return undefined;
+  const claim = readProxyClaim(app.proxyHeaders, incoming, peerOf(incoming.socket));
+  return claim !== undefined && proxyCounts(saidByBrowser(incoming), app.ownOrigins) ? claim : undefined;
+}
+
+function saidByBrowser({ headers, method = 'GET' }: IncomingMessage): BrowserRequest {
   const fetchSite = headers['sec-fetch-site'];
-  return cookieCounts({
-    method, origin: headers.origin, fetchSite: typeof fetchSite === 'string' ? fetchSite : undefined, opensSocket: headers.upgrade !== undefined,
-  }, app.ownOrigins);
+  return { method, origin: headers.origin, fetchSite: typeof fetchSite === 'string' ? fetchSite : undefined, opensSocket: headers.upgrade !== undefined };
 }
 
 function queryOf({ url = '/' }: IncomingMessage): URLSearchParams {

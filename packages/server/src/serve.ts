@@ -35,7 +35,7 @@ import { checkBind } from './bind-gate.ts';
 import { startBuiltInWorker } from './built-in-worker.ts';
 import type { Config } from './config/schema.ts';
 import { openFleet } from './fleet.ts';
-import { prepareFirstStart } from './first-start.ts';
+import { prepareFirstStart, prepareProxyPrincipals } from './first-start.ts';
 import { sweepGarbage } from './garbage.ts';
 import { allRoutes, buildHttpServer } from './http-server.ts';
 import { identitiesOf, openInstance, type Instance } from './instance.ts';
@@ -44,11 +44,13 @@ import { followKeyChanges } from './key-changes.ts';
 import { openLog } from './log.ts';
 import { objectStore, type StoredHolding } from './object-store.ts';
 import { dataDirectory, keyDirectory } from './places.ts';
+import { proxyHeaders, trustedProxies } from './proxy-claim.ts';
 import { offeredMethods } from './offered-methods.ts';
 import { openReplayMemory } from './replay-memory.ts';
 import { openSteadyClock } from './steady-clock.ts';
 import { openTls, type ServerTls } from './tls.ts';
 import { followCertificate } from './tls-reload.ts';
+import { listenOnUnixSocket } from './unix-socket.ts';
 import { version } from './version.ts';
 import { openWebPage } from './web-page.ts';
 import { acceptSockets } from './worker-socket.ts';
@@ -115,7 +117,8 @@ export async function serve({ config, configWarnings = [], dataFlag, environment
     keyRing: instance.keyRing, signing: instance.signing, roles: instance.roles, gatekeeper, viewers, content, coordinator: fleet.coordinator,
     fleetProblem: fleet.problem, audit, ...await sharedStateOf(config, instance.data, clock.now, log),
     hosts: compileHosts(place.hosts()), ownOrigins: place.origins, allowedOrigins: compileOrigins([...config.server.cors.allowed_origins, ...config.streaming_security.allowed_origins]),
-    proxies: { proxies: compileNetworks(config.server.trusted_proxies), directUse: config.server.behind_proxy ? 'refused' : 'allowed' },
+    proxies: { proxies: compileNetworks(trustedProxies(config)), directUse: config.server.behind_proxy ? 'refused' : 'allowed' },
+    socketProxies: { proxies: compileNetworks([...trustedProxies(config), '127.0.0.1']), directUse: 'refused' }, proxyHeaders: proxyHeaders(config),
     secure: tls !== undefined || config.server.behind_proxy, publicUrl: () => place.url, certificateFingerprint: () => tls?.fingerprint ?? null,
     warnings: [...warnings, ...fleet.warnings], stopping: stopping.signal,
   };
@@ -149,6 +152,7 @@ export async function serve({ config, configWarnings = [], dataFlag, environment
   });
   if (config.api.enabled) {
     place.bound(await listen(server, config));
+    if (config.server.socket_path !== undefined) starting.use(await listenOnUnixSocket(server, config.server.socket_path, config.server.max_connections));
     log.info(`Listening at ${place.url}`);
     await directory.announce(place.url);
   }
@@ -161,6 +165,7 @@ export async function serve({ config, configWarnings = [], dataFlag, environment
   }
 
   const signInLink = await prepareFirstStart(app);
+  await prepareProxyPrincipals(app);
   if (builtInWorker && config.api.enabled && fleet.coordinator !== undefined) starting.use(await startBuiltInWorker(app, tls, directory.jobs));
   const firstClip = instance.isNew ? (await import('./first-clip.ts')).addFirstClip(app) : Promise.resolve();
   const running = starting.move();

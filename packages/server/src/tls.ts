@@ -23,9 +23,13 @@ export class ServerTls {
   readonly #servers: https.Server[] = [];
   readonly #listeners: (() => void)[] = [];
 
-  constructor(files: Files, pair: Pair) {
+  readonly #clientCa: string | undefined;
+
+  /** `clientCa`: certificates of an authority in PEM; clients may then show one of its own, and none is refused for not having one. */
+  constructor(files: Files, pair: Pair, clientCa?: string) {
     this.files = files;
     this.#pair = pair;
+    this.#clientCa = clientCa;
   }
 
   /** SHA-256 of the certificate, in hex without colons: what workers pin. */
@@ -33,7 +37,8 @@ export class ServerTls {
   get certificatePem(): string { return this.#pair.cert; }
 
   createServer(options: ServerOptions, handler: RequestListener): Server {
-    const server = https.createServer({ ...options, ...contextOf(this.#pair) }, handler);
+    const asked = this.#clientCa === undefined ? {} : { requestCert: true, rejectUnauthorized: false };
+    const server = https.createServer({ ...options, ...asked, ...contextOf(this.#pair, this.#clientCa) }, handler);
     this.#servers.push(server);
     return server;
   }
@@ -45,14 +50,15 @@ export class ServerTls {
   async reload(): Promise<boolean> {
     const pair = await readPair(this.files);
     if (pair.cert === this.#pair.cert && pair.key === this.#pair.key) return false;
-    for (const server of this.#servers) server.setSecureContext(contextOf(pair));
+    for (const server of this.#servers) server.setSecureContext(contextOf(pair, this.#clientCa));
     this.#pair = pair;
     for (const listener of this.#listeners) listener();
     return true;
   }
 }
 
-const contextOf = ({ cert, key }: Pair) => ({ cert, key, minVersion: 'TLSv1.2' as const, honorCipherOrder: true });
+const contextOf = ({ cert, key }: Pair, clientCa?: string) =>
+  ({ cert, key, minVersion: 'TLSv1.2' as const, honorCipherOrder: true, ...(clientCa === undefined ? {} : { ca: clientCa }) });
 
 /** Undefined without `[server] tls`. `directory` is where a self-signed pair is kept: beside the master keys. */
 export async function openTls(config: Config, directory: string, instanceId: string): Promise<ServerTls | undefined> {
@@ -61,7 +67,7 @@ export async function openTls(config: Config, directory: string, instanceId: str
   if ((certPath === undefined) !== (keyPath === undefined)) throw new WeirError('config.invalid', '[server] cert_path and key_path go together: set both, or neither for a self-signed certificate.');
   const files = certPath !== undefined && keyPath !== undefined
     ? { cert: certPath, key: keyPath } : await selfSigned(path.join(directory, `${instanceId}-tls`), address, hosts);
-  return new ServerTls(files, await readPair(files));
+  return new ServerTls(files, await readPair(files), config.server.client_ca_path === undefined ? undefined : await readPem(config.server.client_ca_path));
 }
 
 async function readPair(files: Files): Promise<Pair> {

@@ -53,7 +53,7 @@ async function admit(app: App, incoming: IncomingMessage): Promise<Admitted> {
   const address = arrive(app, incoming);
   const facts = { action: 'worker.connect', address, requestId: newUlid() } as const;
   const since = app.gatekeeper.epochs.sequence;
-  const evidence = evidenceOf(app, incoming);
+  const evidence = await evidenceOf(app, incoming, facts);
   const { identity } = await identifyOrCount(app, evidence, incoming, undefined, facts);
   if ((incoming.url ?? '').split('?')[0] !== path) throw new WeirError('route.absent');
   const access: AccessRequest = { ...facts, identity, resource: { kind: 'own' }, since };

@@ -10,6 +10,7 @@ import type { Selectable } from 'kysely';
 import { moveEpochs } from '../epochs.ts';
 import type { Database, Schema, Tx } from '../schema.ts';
 import { readStrings } from './identity-store.ts';
+import { sharedPrefix } from './proxy-principals.ts';
 import { destroyUserKey } from './user-keys.ts';
 
 export type PrincipalRow = Selectable<Schema['principal']>;
@@ -33,7 +34,7 @@ export async function addPrincipal(tx: Tx, roles: Roles, principal: NewPrincipal
 const kindOf = (role: string): PrincipalKind => (role === 'worker' || role === 'client' ? role : 'user');
 
 function requireName(id: string): void {
-  if (!PrincipalId.safeParse(id).success || id === 'anonymous') {
+  if (!PrincipalId.safeParse(id).success || id === 'anonymous' || id.startsWith(sharedPrefix)) {
     throw new WeirError('request.invalid', `"${id.slice(0, 64)}" can not name a principal: use a-z, 0-9, ".", "_", "-", at most 64 characters.`);
   }
 }
@@ -102,7 +103,7 @@ async function requireOne(result: { numUpdatedRows: bigint }, id: string): Promi
 
 async function requireAdminLeft(tx: Tx, roles: Roles): Promise<void> {
   const managing = [...roles.values()].filter((role) => role.permissions.has('manage_users')).map((role) => role.name);
-  const left = await tx.selectFrom('principal').select('id').where('disabled', '=', 0)
+  const left = await tx.selectFrom('principal').select('id').where('disabled', '=', 0).where('id', 'not like', `${sharedPrefix}%`)
     .where((row) => row.or([row('role', 'in', managing), row('permissions', 'like', '%"manage_users"%')])).limit(1).executeTakeFirst();
   if (left === undefined) throw new WeirError('principal.last_admin');
 }

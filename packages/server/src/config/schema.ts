@@ -6,6 +6,7 @@ import { compileHosts } from '@weir/security/hosts';
 import { issuerAlgorithms } from '@weir/security/issuer-keys';
 import { compileOrigins } from '@weir/security/origins';
 import { allowlists, defineRoles, permissions } from '@weir/security/roles';
+import { Secret } from '@weir/security/secret';
 import { weaknessOf } from '@weir/security/token-keys';
 import { z } from 'zod';
 import { addressFlaw } from '../outbound-text.ts';
@@ -36,6 +37,11 @@ const RateLimit = z.strictObject({
   limit: z.int().min(1).max(10_000_000).meta({ description: 'How many in one period' }),
   period: z.number().min(0.001).max(86_400).meta({ description: 'The period, in seconds' }),
 });
+
+/** Headers that mean something already, to HTTP or to Weir. */
+const takenHeaders = /^(host|origin|cookie|authorization|connection|upgrade|te|trailer|transfer-encoding|content-.*|x-forwarded-.*|forwarded|signature.*|x-dffmpeg-.*|x-weir-proxy-secret|sec-.*|proxy-.*|:.*)$/;
+const HeaderName = z.string().regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, 'name a header, such as X-Weir-Role; leave the setting out for none')
+  .transform((name) => name.toLowerCase()).refine((name) => !takenHeaders.test(name), 'this header means something else already; take one of your own, such as X-Weir-Role');
 
 const RoleSection = z.strictObject({
   inherits: RoleName.optional().meta({ description: 'A role to start from; without it everything not said here is refused' }),
@@ -76,7 +82,9 @@ export const Config = z.strictObject({
     cert_path: z.string().max(4_096).optional().meta({ description: 'PEM certificate chain' }),
     key_path: z.string().max(4_096).optional().meta({ description: 'PEM private key, readable by the server alone (chmod 600)' }),
     behind_proxy: z.boolean().default(false).meta({ description: 'A reverse proxy ends TLS in front of this server; name it in trusted_proxies' }),
-    trusted_proxies: z.array(Cidr).max(100).default(['127.0.0.1', '::1']).meta({ description: 'Peers whose X-Forwarded-For is believed, read from the right' }),
+    trusted_proxies: z.array(Cidr).max(100).optional().meta({ description: 'Peers whose X-Forwarded-For is believed, read from the right; 127.0.0.1 and ::1 when it is not set' }),
+    socket_path: z.string().min(1).max(100).optional().meta({ description: 'A Unix socket to listen on as well, for a reverse proxy on this machine: who can open the file is a trusted proxy' }),
+    client_ca_path: z.string().min(1).max(4_096).optional().meta({ description: 'PEM certificates of an authority: a reverse proxy proves itself with a client certificate of it (needs tls)' }),
     allowed_hosts: names.superRefine(usable(compileHosts)).meta({ description: 'Host names this server answers to, beside loopback names and its own address (against DNS rebinding)' }),
     public_url: z.url({ protocol: /^https?$/ }).optional().meta({ description: 'The address that links are made with, such as https://media.example.org' }),
     cors: z.strictObject({
@@ -99,6 +107,9 @@ export const Config = z.strictObject({
   }).prefault({}),
   permissions: z.strictObject({
     default_role: RoleName.default('none').meta({ description: 'The role of requests without evidence' }),
+    role_header: HeaderName.optional().meta({ description: 'A header in which a trusted proxy names the role of the caller. Needs trusted_proxies or socket_path' }),
+    user_header: HeaderName.optional().meta({ description: 'A header in which a trusted proxy names the principal; without it everyone of a role shares one' }),
+    proxy_secret: z.string().min(32).max(256).transform((text) => new Secret(Buffer.from(text))).optional().meta({ description: 'What the proxy proves itself with, in the header X-Weir-Proxy-Secret; at least 32 characters' }),
     allow_insecure_no_auth: z.boolean().default(false).meta({ description: 'Accept a non-loopback bind without TLS, or with a default role that may change things' }),
     max_concurrent_sessions: z.int().min(0).max(100_000).default(10).meta({ description: 'Running pipelines at once' }),
     max_concurrent_oneshots: z.int().min(0).max(100_000).default(5).meta({ description: 'One-shot pipelines at once' }),
@@ -159,5 +170,12 @@ export const Config = z.strictObject({
     if (unknown !== undefined) throw new WeirError('config.invalid', `role_map of ${issuer} names the role "${unknown}", which is not there`);
     if (roles.get(map['*'] ?? '')?.permissions.has('manage_users') === true) throw new WeirError('config.invalid', `role_map of ${issuer} would let everybody manage users; name the values that may`);
   }
-}, () => ['identity', 'issuers']));
-export type Config = z.infer<typeof Config>;
+}, () => ['identity', 'issuers'])).superRefine(({ server, permissions: { role_header: role, user_header: user } }, context) => {
+  const refuse = (path: string[], message: string): void => { context.addIssue({ code: 'custom', path, message }); };
+  if ((role !== undefined || user !== undefined) && server.trusted_proxies === undefined && server.socket_path === undefined) {
+    refuse(['permissions', role === undefined ? 'user_header' : 'role_header'], 'who may send this header has to be said: set [server] trusted_proxies = ["127.0.0.1"], or socket_path.');
+  }
+  if (role !== undefined && role === user) refuse(['permissions', 'user_header'], 'the role and the name come in two headers.');
+  if (server.client_ca_path !== undefined && !server.tls) refuse(['server', 'client_ca_path'], 'client certificates need [server] tls = true.');
+});
+export type Config = z.output<typeof Config>;

@@ -9,6 +9,7 @@ import { Logo } from '../ui/logo.tsx';
 import { Failure, Loading, Skeleton } from '../ui/states.tsx';
 import { UploadTray } from '../uploads/upload-tray.tsx';
 import { AccountMenu } from './account-menu.tsx';
+import { OpenHouse } from './open-house.tsx';
 import { ThemeToggle } from './theme-toggle.tsx';
 
 const places: readonly Readonly<{ to: '/' | '/library' | '/jobs'; label: string; icon: IconName }>[] = [
@@ -26,6 +27,7 @@ export function Shell() {
   if (caller.data.principal === null && caller.data.role === 'none') return <Navigate to="/sign-in" replace />;
   return (
     <CallerContext value={caller.data}>
+      <OpenHouse />
       <Frame />
     </CallerContext>
   );
