@@ -129,6 +129,15 @@ export const doors: Readonly<Record<string, readonly Case[]>> = {
   'POST /api/v1/policies/:cid/revert': both('policy.write', ({ content }) => ({ method: 'POST', target: `/api/v1/policies/${content.cid}/revert`, body: json({ version: 0 }) })),
   'POST /api/v1/policies/bulk': both('policy.write', ({ content }) => ({ method: 'POST', target: '/api/v1/policies/bulk', body: json({ cids: [content.cid], policy: { level: 'private' } }) })),
 
+  'POST /api/v1/access/explain': [
+    one('policy.read', 'owner', (world, caller) => ({
+      method: 'POST', target: '/api/v1/access/explain', body: json({ principal: otherName, action: 'content.read', object: mine(world, caller).content.cid }),
+    })),
+    one('role.read', 'foreigner', (world) => ({ method: 'POST', target: '/api/v1/access/explain', body: json({ principal: otherName, action: 'content.read', object: world.other.content.cid }) })),
+  ],
+  'GET /api/v1/access/actions': get('role.read', `/api/v1/access/actions?principal=${otherName}`),
+  'GET /api/v1/policies/:cid/readers': both('policy.read', ({ content }, name) => ({ target: `/api/v1/policies/${content.cid}/readers?owner=${name}` })),
+
   'POST /api/v1/grants': [
     ...both('grant.create', ({ content }) => ({ method: 'POST', target: '/api/v1/grants', body: json({ cid: content.cid }) })),
     ...both('grant.create', ({ content }) => ({ method: 'POST', target: '/api/v1/grants', body: json({ library_id: content.library }) })),

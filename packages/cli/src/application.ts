@@ -7,6 +7,7 @@ import { completion, proposeName } from './commands/completion.ts';
 import { config } from './commands/config.ts';
 import { get, ls, rm, upload } from './commands/content.ts';
 import { doctor } from './commands/doctor.ts';
+import { explain } from './commands/explain.ts';
 import { grant } from './commands/grant.ts';
 import { jobs } from './commands/job.ts';
 import { permissions } from './commands/permissions.ts';
@@ -19,7 +20,7 @@ import type { Context, Environment } from './context.ts';
 import { exitCodeOf, exitCodes, failureText } from './failure.ts';
 
 const root = buildRouteMap({
-  routes: { up, serve, worker, upload, get, ls, rm, policy, grant, job: jobs, recipe, token, permissions, admin, audit, config, doctor, completion },
+  routes: { up, serve, worker, upload, get, ls, rm, policy, grant, explain, job: jobs, recipe, token, permissions, admin, audit, config, doctor, completion },
   docs: {
     brief: 'Weir: a media platform of your own',
     fullDescription: [

@@ -10,7 +10,7 @@ import type { Epochs } from './epochs.ts';
 import { EvidenceRefused, type Identities, type Identity, type Maybe } from './identity.ts';
 import { limitKey } from './networks.ts';
 import type { HeldGrant } from './principals.ts';
-import { admitHolding, type Holding, type Subject } from './rights.ts';
+import { admitHolding, type Holding, type Subject, type Trace, type TraceStep } from './rights.ts';
 
 /** What an action is done to. */
 export type Resource =
@@ -48,7 +48,12 @@ export type AccessRequest = Readonly<{
   client?: string | undefined;
   /** The epoch that this node had read before it checked the evidence; the present one when left out. */
   since?: number | undefined;
+  /** Set by `explain`: what would be decided then. It is told to `trace`, and a refusal is not counted. */
+  hypothesis?: Readonly<{ atMs: number; trace: Trace }> | undefined;
 }>;
+
+/** What `admit` would answer, and the clauses that it looked at; `reason` is the last word, `code` that of the error. */
+export type Explanation = Readonly<{ allowed: boolean; code: ErrorCode | undefined; reason: string; steps: readonly TraceStep[] }>;
 
 export type Admission<H extends Holding> = Readonly<{
   identity: Identity;
@@ -101,6 +106,21 @@ export class Gatekeeper<H extends Holding = Holding> {
     return this.#admit(dated);
   }
 
+  /** The very admission, at a time of choice and without a trace in the audit: whether, and by which clauses. */
+  async explain(request: AccessRequest, atMs: number = this.#clock()): Promise<Explanation> {
+    const steps: TraceStep[] = [];
+    const trace: Trace = (step) => { steps.push(step); };
+    try {
+      const { reason } = await this.admit({ ...request, hypothesis: { atMs, trace } });
+      return { allowed: true, code: undefined, reason, steps };
+    } catch (error) {
+      const last = steps.at(-1);
+      // Every refusal is traced last; anything else failed and is no answer.
+      if (!(error instanceof WeirError) || last === undefined || last.held) throw error;
+      return { allowed: false, code: error.code, reason: last.clause, steps };
+    }
+  }
+
   #admit(request: Dated): Maybe<Admission<H>> {
     const { resource } = request;
     const action: Action = actions[request.action];
@@ -129,7 +149,11 @@ export class Gatekeeper<H extends Holding = Holding> {
       if (!identity.authenticated) throw this.refuse(request, 'identity.required', 'authentication');
       return;
     }
-    if (action.permissions.some((permission) => identity.effective.has(permission))) return;
+    const held = action.permissions.find((permission) => identity.effective.has(permission));
+    if (held !== undefined) {
+      request.hypothesis?.trace({ clause: `permission ${held}`, held: true });
+      return;
+    }
     // Whether the worker holds that job is asked when the job is known; a list has none that it could hold.
     if (action.leased === true && identity.effective.has('run_jobs') && (request.resource.kind === 'object' || request.resource.kind === 'job-part')) return;
     if (!identity.authenticated) throw this.refuse(request, 'identity.required', 'authentication');
@@ -166,7 +190,9 @@ export class Gatekeeper<H extends Holding = Holding> {
     if (identity.via === 'job') throw this.refuse(request, 'identity.required', 'job token outside its part');
     // Callers with evidence need the permission itself too; others are the policy's business alone.
     const speaksForPrincipal = identity.authenticated && request.grant === undefined;
-    if (speaksForPrincipal && !action.permissions.some((permission) => identity.effective.has(permission))) {
+    const mayAtAll = action.permissions.some((permission) => identity.effective.has(permission));
+    if (speaksForPrincipal && mayAtAll) request.hypothesis?.trace({ clause: `permission ${action.permissions[0]}`, held: true });
+    if (speaksForPrincipal && !mayAtAll) {
       throw this.refuse(request, 'permission.refused', `permission ${action.permissions[0]}`, { missing: action.permissions[0] ?? '' });
     }
     const holdings = resource.kind === 'content' ? await this.#objects.holdingsOf(resource.digest) : await this.#one(resource.id);
@@ -202,14 +228,14 @@ export class Gatekeeper<H extends Holding = Holding> {
   }
 
   #decide(
-    { identity, grant, address, client = '' }: Pick<AccessRequest, 'identity' | 'grant' | 'address' | 'client'>, holding: H,
+    { identity, grant, address, client = '', hypothesis }: Pick<AccessRequest, 'identity' | 'grant' | 'address' | 'client' | 'hypothesis'>, holding: H,
   ): { allowed: boolean; reason: string } {
     const principal = identity.principal;
     const granted = grant !== undefined && grant.holding === holding.id && grant.issuer === holding.owner && grant.verbs.includes('read')
       && (grant.principal === undefined || grant.principal === principal);
     const subject: Subject = { principal, authenticated: identity.authenticated, role: identity.role, tokenRole: identity.tokenRole, effective: identity.effective, address };
     return admitHolding(holding, {
-      subject, nowMs: this.#clock(), granted: granted || isShared(identity, holding) ? new Set([holding.id]) : none,
+      subject, nowMs: hypothesis?.atMs ?? this.#clock(), trace: hypothesis?.trace, granted: granted || isShared(identity, holding) ? new Set([holding.id]) : none,
       open: this.#openings(viewerKey(identity, grant, address), holding.id, client),
     });
   }
@@ -238,6 +264,7 @@ export class Gatekeeper<H extends Holding = Holding> {
 
   #admission(request: Dated, reason: string, holding?: H): Admission<H> {
     const { identity, action, address, grant, client = '' } = request;
+    request.hypothesis?.trace({ clause: reason, held: true });
     return {
       identity, action, address, reason, grant, client, holding, sequence: request.since,
       subjects: holding === undefined ? [] : subjectsOf(identity, grant, holding),
@@ -246,10 +273,11 @@ export class Gatekeeper<H extends Holding = Holding> {
 
   /** Counts a refusal for the audit and makes the error that the caller sees. */
   refuse(
-    request: Pick<AccessRequest, 'identity' | 'action' | 'address' | 'requestId'> & { resource?: Resource }, code: ErrorCode, reason: string,
+    request: Pick<AccessRequest, 'identity' | 'action' | 'address' | 'requestId' | 'hypothesis'> & { resource?: Resource }, code: ErrorCode, reason: string,
     facts: Record<string, string> = {},
   ): WeirError {
-    this.refusals.add(refusal(request.identity.principal ?? '', request, reason));
+    if (request.hypothesis === undefined) this.refusals.add(refusal(request.identity.principal ?? '', request, reason));
+    else request.hypothesis.trace({ clause: reason, held: false });
     const missing = facts['missing'];
     return new WeirError(code, missing === undefined ? undefined : `Your role does not allow this: the permission ${missing} is needed.`, { facts });
   }

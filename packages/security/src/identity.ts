@@ -7,6 +7,7 @@ import type { Epochs } from './epochs.ts';
 import type { ExternalIdentity, ExternalIssuers } from './external-issuers.ts';
 import { matchesOneTimeSecret } from './one-time-secrets.ts';
 import { longestChain } from './grants.ts';
+import { everywhere } from './networks.ts';
 import type { GrantRecord, HeldGrant, IdentityStore, LoginSession, PrincipalRecord, RequestKey, TokenShares } from './principals.ts';
 import { effectivePermissions } from './rights.ts';
 import { verifyDffmpeg } from './request-signing/dffmpeg.ts';
@@ -122,6 +123,19 @@ export class Identities {
       case 'token': this.#revoked.forget(key); break;
       default: break;
     }
+  }
+
+  /** Who `id` would be with good evidence from there, or from anywhere, for explanations; `anonymous` is whoever has none. Refused as good evidence would be. */
+  standing(id: string, address: string | undefined): Maybe<Identity> {
+    if (id === 'anonymous') return this.anonymous;
+    return after(this.#principals.find(id), (known) => standing(address === undefined && known !== undefined ? { ...known, record: { ...known.record, scope: everywhere } } : known, id, address ?? ''));
+  }
+
+  /** Somebody of that role who owns nothing; undefined when there is no such role. */
+  standingOfRole(name: string): Identity | undefined {
+    const role = this.#roles.get(name);
+    // No principal is named so, but it is one.
+    return role && { ...this.anonymous, principal: '', authenticated: true, kind: 'user', role: name, effective: role.permissions };
   }
 
   principal(id: string): Maybe<PrincipalRecord | undefined> { return after(this.#principals.find(id), (known) => known?.record); }

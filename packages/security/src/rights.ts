@@ -41,7 +41,13 @@ export type AccessRequest = Readonly<{
   granted: ReadonlySet<string>;
   /** Openings of this holding that the principal has now, not counting this one. */
   open: number;
+  trace?: Trace | undefined;
 }>;
+
+/** A clause that was looked at on the way to a decision, and whether it held. `policy` is the one that says it, of a holding of `owner`; an input's, when `isInput`. */
+export type TraceStep = Readonly<{ clause: string; held: boolean; owner?: string; policy?: AccessPolicy; isInput?: boolean }>;
+/** Hears every clause in the order that the decision takes them in. */
+export type Trace = (step: TraceStep) => void;
 
 export type Decision = Readonly<{ allowed: boolean; reason: string }>;
 const allow = (reason: string): Decision => ({ allowed: true, reason });
@@ -55,29 +61,39 @@ export const ownerOnly: AccessPolicy = {
 
 export function admitHolding(holding: Holding, request: AccessRequest): Decision {
   const policy = holding.policy ?? ownerOnly;
-  const decision = admitPolicy(holding.owner, policy, request.granted.has(holding.id), request);
+  const { owner } = holding;
+  const decision = admitPolicy({ owner, policy, isInput: false }, request.granted.has(holding.id), request);
   if (!decision.allowed) return decision;
-  if (request.open >= policy.maxConcurrentPerPrincipal) return refuse('concurrency');
+  const hasRoom = request.open < policy.maxConcurrentPerPrincipal;
+  request.trace?.({ clause: 'concurrency', held: hasRoom, owner, policy });
+  if (!hasRoom) return refuse('concurrency');
   for (const ceiling of holding.ceilings) {
-    const under = admitPolicy(ceiling.owner, ceiling.policy ?? ownerOnly, false, request);
+    const under = admitPolicy({ owner: ceiling.owner, policy: ceiling.policy ?? ownerOnly, isInput: true }, false, request);
     if (!under.allowed) return refuse(`input ${under.reason}`);
   }
   return decision;
 }
 
-function admitPolicy(owner: string, policy: AccessPolicy, granted: boolean, { subject, nowMs }: AccessRequest): Decision {
-  if (nowMs < policy.validFromMs || nowMs >= policy.validUntilMs) return refuse('window');
-  if (!policy.networks.contains(subject.address)) return refuse('network');
+type Rule = Readonly<{ owner: string; policy: AccessPolicy; isInput: boolean }>;
+
+function admitPolicy(rule: Rule, granted: boolean, { subject, nowMs, trace }: AccessRequest): Decision {
+  const { owner, policy } = rule;
+  const holds = (clause: string, held: boolean): boolean => {
+    trace?.({ clause, held, ...rule });
+    return held;
+  };
+  if (!holds('window', nowMs >= policy.validFromMs && nowMs < policy.validUntilMs)) return refuse('window');
+  if (!holds('network', policy.networks.contains(subject.address))) return refuse('network');
   // A public content needs no identity, but what a signed-in caller's token left out stays out.
-  if (!policy.requiredPermissions.every((permission) => subject.effective.has(permission))) return refuse('permission');
-  if (policy.level === 'public') return allow('public');
+  if (!holds('permission', policy.requiredPermissions.every((permission) => subject.effective.has(permission)))) return refuse('permission');
+  if (holds('public', policy.level === 'public')) return allow('public');
   // A grant is evidence of its own: whoever shares a link shares it with people who have no account here.
-  if (granted) return allow('grant');
-  if (subject.principal === owner) return allow('owner');
-  if (!subject.authenticated || subject.principal === undefined) return refuse('authentication');
-  if (policy.allowedUsers.has(subject.principal)) return allow('user');
-  if (listsRole(policy, subject)) return allow('role');
-  if (policy.level === 'protected' && policy.allowedUsers.size === 0 && policy.allowedRoles.size === 0) return allow('protected');
+  if (holds('grant', granted)) return allow('grant');
+  if (holds('owner', subject.principal === owner)) return allow('owner');
+  if (!holds('authentication', subject.authenticated && subject.principal !== undefined)) return refuse('authentication');
+  if (holds('user', policy.allowedUsers.has(subject.principal ?? ''))) return allow('user');
+  if (holds('role', listsRole(policy, subject))) return allow('role');
+  if (holds('protected', policy.level === 'protected' && policy.allowedUsers.size === 0 && policy.allowedRoles.size === 0)) return allow('protected');
   return refuse('who');
 }
 

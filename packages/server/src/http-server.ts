@@ -10,6 +10,7 @@ import type { App } from './app.ts';
 import { hasBody } from './body.ts';
 import { Reply } from './reply.ts';
 import type { AnyRoute } from './route.ts';
+import { routes as access } from './routes/access.ts';
 import { routes as audit } from './routes/audit.ts';
 import { routes as content } from './routes/content.ts';
 import { routes as grants } from './routes/grants.ts';
@@ -33,7 +34,7 @@ const newRequestId = (): string => `${processPart}-${(requests += 1).toString(36
 
 /** Every route of the server; tests walk this list. */
 export const allRoutes: readonly AnyRoute[] = [
-  ...status, ...signIn, ...tokens, ...keys, ...users, ...content, ...policies, ...grants, ...library, ...jobs, ...workers, ...audit,
+  ...status, ...signIn, ...tokens, ...keys, ...users, ...content, ...policies, ...access, ...grants, ...library, ...jobs, ...workers, ...audit,
 ];
 
 const headersTimeoutMs = 20_000;

@@ -159,3 +159,10 @@ export function stateOfGrant(row: GrantRow, now: number): GrantState {
   if (row.expires_at <= now) return 'expired';
   return row.uses_left === 0 ? 'used_up' : 'live';
 }
+
+/** How many grants to one holding can be used now. */
+export async function countLiveGrants(db: Database, holding: string, now: number): Promise<number> {
+  const { count } = await db.selectFrom('grant').select((grant) => grant.fn.countAll().as('count')).where('holding', '=', holding).where('revoked_at', 'is', null)
+    .where('expires_at', '>', now).where((where) => where.or([where('uses_left', 'is', null), where('uses_left', '>', 0)])).executeTakeFirstOrThrow();
+  return Number(count);
+}

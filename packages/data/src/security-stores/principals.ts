@@ -120,3 +120,10 @@ export async function listPrincipals(db: Database, page: { after?: string | unde
 
 export const principalFacts = (row: PrincipalRow) =>
   ({ permissions: readStrings(row.permissions), networks: readStrings(row.networks), disabled: row.disabled !== 0 });
+
+/** How many principals that are not disabled have each of these roles. */
+export async function countPrincipalsOfRoles(db: Database, roles: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  if (roles.length === 0) return new Map();
+  const rows = await db.selectFrom('principal').select((principal) => ['role', principal.fn.countAll().as('count')]).where('role', 'in', roles).where('disabled', '=', 0).groupBy('role').execute();
+  return new Map(rows.map(({ role, count }) => [role, Number(count)]));
+}
