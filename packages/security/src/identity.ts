@@ -140,6 +140,9 @@ export class Identities {
 
   principal(id: string): Maybe<PrincipalRecord | undefined> { return after(this.#principals.find(id), (known) => known?.record); }
 
+  /** A principal that code of this very process acts for, with its rights as they are now. */
+  ofPrincipal(id: string, address: string): Maybe<Identity> { return after(this.#principals.find(id), (known) => standing(known, id, address)); }
+
   /** A bearer token: an access token, a job token of a worker, or an access token of another issuer. */
   byBearer(token: string, address: string): Maybe<Identity> {
     const nowSeconds = Math.floor(this.#clock() / 1_000);

@@ -5,10 +5,11 @@ import type { Policy } from '@weir/contracts/policies';
 import { chainStart, hashEvent, type AuditEntry, type AuditEvent } from './audit.ts';
 import { ChainVerifier, type Flaw } from './audit-verification.ts';
 import type { EpochStore } from './epochs.ts';
+import { compileNetworks, everywhere } from './networks.ts';
 import { compilePolicy } from './policies.ts';
 import type { GrantRecord } from './principals.ts';
 import type { Holding } from './rights.ts';
-import type { AuditSink, GrantStore, IssuedToken, PolicyStore, StreamingStores, TokenStore } from './streaming-stores.ts';
+import type { AuditSink, GrantStore, IssuedToken, NewGrant, PolicyStore, StreamingStores, TokenStore } from './streaming-stores.ts';
 
 type Bounds = Readonly<{ tokens: number; policies: number; grants: number; moves: number; auditEvents: number }>;
 const defaultBounds: Bounds = { tokens: 100_000, policies: 100_000, grants: 100_000, moves: 10_000, auditEvents: 10_000 };
@@ -134,10 +135,11 @@ class MemoryGrants implements GrantStore {
     this.#limit = limit;
   }
 
-  async addGrant(grant: GrantRecord): Promise<void> {
+  async addGrant({ networks, ...grant }: NewGrant): Promise<void> {
     if (this.#grants.size >= this.#limit) dropEnded(this.#grants, ({ expiresAtMs }) => expiresAtMs, this.#clock());
     if (this.#grants.size >= this.#limit) throw new WeirError('request.conflict', `At most ${this.#limit} grants are kept in memory; use stores of a database.`);
-    this.#grants.set(grant.id, grant);
+    const scope = networks.length === 0 ? everywhere : compileNetworks(networks);
+    this.#grants.set(grant.id, { ...grant, networks: scope, revoked: false, parent: undefined });
   }
 
   async grant(id: string): Promise<GrantRecord | undefined> { return this.#grants.get(id); }

@@ -3,7 +3,6 @@ import { newUlid, type Clock } from '@weir/contracts/clock';
 import { WeirError } from '@weir/contracts/errors';
 import { Policy, type PolicyLevel } from '@weir/contracts/policies';
 import { parseCid } from './content-id.ts';
-import { compileNetworks, everywhere } from './networks.ts';
 import type { GrantRecord } from './principals.ts';
 import { admitHolding, type Holding, type Subject } from './rights.ts';
 import type { PurposeKeys } from './streaming-keys.ts';
@@ -89,10 +88,10 @@ export class StreamingAccess {
     if (holding === undefined) throw new WeirError('object.absent', 'This content has no policy of that owner yet; set one first.');
     const [iat, jti] = [Math.floor(clock() / 1_000), newUlid(clock())];
     const exp = iat + expiresInSeconds;
-    const key = signToken('grant', { iss: issuer, aud: issuer, sub: userId ?? 'anyone', iat, nbf: iat, exp, jti, object: `holding:${holding.id}`, verbs: ['read'] }, keys.signing);
+    const key = signToken('grant', { iss: issuer, aud: issuer, sub: userId ?? 'anyone', iat, nbf: iat, exp, jti, object: `holding:${holding.id}`, verbs: ['read'] }, keys.signing());
     await stores.grants.addGrant({
-      id: jti, issuer: owner, holding: holding.id, verbs: ['read'], principal: userId, networks: networks.length === 0 ? everywhere : compileNetworks(networks),
-      validFromMs: iat * 1_000, expiresAtMs: exp * 1_000, revoked: false, usesLeft: uses, parent: undefined,
+      id: jti, issuer: owner, holding: holding.id, verbs: ['read'], principal: userId, networks,
+      validFromMs: iat * 1_000, expiresAtMs: exp * 1_000, usesLeft: uses,
     });
     return key;
   }

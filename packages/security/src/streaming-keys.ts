@@ -10,7 +10,8 @@ export const secretKeySetting = 'WEIR_STREAMING_SECURITY__SECRET_KEY (or WEIR_ST
 /** PKCS #8 of an Ed25519 key is this and 32 random bytes (RFC 8410 §7). */
 const pkcs8 = Buffer.from('302e020100300506032b657004220420', 'hex');
 
-export type PurposeKeys = Readonly<{ signing: TokenKey; all: TokenKeys }>;
+/** The key that signs now, and all that verify. */
+export type PurposeKeys = Readonly<{ signing: () => TokenKey; all: TokenKeys }>;
 
 /** `config.invalid`, naming the setting, for a secret that is short, a placeholder or known to the public. */
 export function keyRingOfSecret(secret: string): KeyRing {
@@ -28,8 +29,8 @@ export function tokenKeysOf(keyRing: KeyRing, purpose: 'access' | 'grant', algor
     const derived = keyRing.derive(`streaming-${purpose}-token`, ringKey);
     return algorithm === 'HS256' ? { id, algorithm, secret: derived } : importTokenKey(id, Buffer.concat([pkcs8, derived.export()]));
   };
-  const keys = keyRing.keyIds.map(make);
-  return { signing: make(keyRing.currentId), all: new Map(keys.map((key) => [key.id, key])) };
+  const signing = make(keyRing.currentId);
+  return { signing: () => signing, all: new Map(keyRing.keyIds.map(make).map((key) => [key.id, key])) };
 }
 
 /** The HMAC key of a key of the ring, or undefined if the ring has none of that name. */

@@ -3,10 +3,11 @@ import type { Clock } from '@weir/contracts/clock';
 import { WeirError } from '@weir/contracts/errors';
 import { z } from 'zod';
 import type { KeyRing } from './key-ring.ts';
+import type { OriginRules } from './origins.ts';
 import type { RateLimit } from './rate-limits.ts';
 import type { Role } from './roles.ts';
 import type { KeyBits } from './sealed-content.ts';
-import { secretKeySetting } from './streaming-keys.ts';
+import { secretKeySetting, type PurposeKeys } from './streaming-keys.ts';
 import type { StreamingStores } from './streaming-stores.ts';
 
 export type StreamingSecurityOptions = Readonly<{
@@ -22,11 +23,13 @@ export type StreamingSecurityOptions = Readonly<{
   /** Other web origins that may open sockets and call; never `*`. */
   allowedOrigins?: readonly string[] | undefined;
   /** The application's own origins. Without any list, only callers without an `Origin` pass: programs, not pages. */
-  ownOrigins?: readonly string[] | undefined;
+  ownOrigins?: readonly string[] | OriginRules | undefined;
   encryption?: Readonly<{ enabled?: boolean | undefined; defaultKeyBits?: KeyBits | undefined }> | undefined;
   stores?: Partial<StreamingStores> | undefined;
   /** What roles may do; the built-in ones by default. */
   roles?: ReadonlyMap<string, Role> | undefined;
+  /** Keys of tokens and content keys that are kept elsewhere, in place of those that are derived from the key ring. */
+  tokenKeys?: Readonly<{ access: PurposeKeys; grant: PurposeKeys }> | undefined;
   /** `iss` and default `aud` of its tokens. */
   issuer?: string | undefined;
   /** A cookie that holds an access token, for pages that can't send headers. */

@@ -24,7 +24,7 @@ import { newEncryptionKey, openStream, sealStream, type EncryptionKey, type KeyB
 import { constantTimeEqual } from './secret.ts';
 import { presentedToken } from './socket-evidence.ts';
 import { StreamingAccess, type AccessDecision, type ContentKeyOrder, type ContentPolicy } from './streaming-access.ts';
-import { hmacKeyOf, keyRingOfSecret, secretKeySetting, tokenKeysOf } from './streaming-keys.ts';
+import { hmacKeyOf, keyRingOfSecret, secretKeySetting, tokenKeysOf, type PurposeKeys } from './streaming-keys.ts';
 import { limitsOf, optionsOfConfig, type StreamingSecurityOptions } from './streaming-options.ts';
 import type { StreamingStores } from './streaming-stores.ts';
 import { StreamingTokens, type StreamingClaims, type TokenCheck, type TokenOrder } from './streaming-tokens.ts';
@@ -66,7 +66,7 @@ export class StreamingSecurityManager implements AsyncDisposable {
 
   /** `config.invalid` names what is refused: a weak key, `*` as an origin, a limit out of bounds, 192-bit keys. */
   constructor(options: StreamingSecurityOptions) {
-    const { secretKey, keyRing, issuer = 'weir-streaming', clock = systemClock, roles = builtinRoles, encryption } = options;
+    const { secretKey, keyRing, issuer = 'weir-streaming', clock = systemClock, roles = builtinRoles, encryption, ownOrigins: own } = options;
     if ((secretKey === undefined) === (keyRing === undefined)) throw new WeirError('config.invalid', `Give either a secret key or a key ring. A secret key is best kept in ${secretKeySetting}.`);
     if (encryption?.defaultKeyBits !== undefined) requireBits(encryption.defaultKeyBits);
     this.enabled = options.enabled ?? true;
@@ -76,14 +76,15 @@ export class StreamingSecurityManager implements AsyncDisposable {
     this.stores = { ...memoryStores(clock), ...options.stores };
     const { stores } = this;
     const algorithm = keyRing === undefined ? 'HS256' : 'EdDSA';
+    const keysOf = (purpose: 'access' | 'grant'): PurposeKeys => options.tokenKeys?.[purpose] ?? tokenKeysOf(this.#keyRing, purpose, algorithm);
     this.#epochs = new Epochs(stores.epochs);
     this.#watched = new WatchedRights(this.#epochs, clock);
-    this.#tokens = new StreamingTokens({ stores, keys: tokenKeysOf(this.#keyRing, 'access', algorithm), roles, issuer, expirySeconds: options.tokenExpirySeconds ?? 3_600, clock });
-    this.#access = new StreamingAccess({ stores, tokens: this.#tokens, keys: tokenKeysOf(this.#keyRing, 'grant', algorithm), issuer, clock, watched: this.#watched });
+    this.#tokens = new StreamingTokens({ stores, keys: keysOf('access'), roles, issuer, expirySeconds: options.tokenExpirySeconds ?? 3_600, clock });
+    this.#access = new StreamingAccess({ stores, tokens: this.#tokens, keys: keysOf('grant'), issuer, clock, watched: this.#watched });
     const limits = { ...defaultRateLimits, ...limitsOf(options.rateLimits) };
     this.#limits = new RateLimits(limits);
     this.#limitNames = new Set(Object.keys(limits));
-    this.#origins = [compileOrigins(options.ownOrigins ?? []), compileOrigins(options.allowedOrigins ?? [])];
+    this.#origins = [own !== undefined && 'allows' in own ? own : compileOrigins(own ?? []), compileOrigins(options.allowedOrigins ?? [])];
     this.#proxies = compileNetworks(options.trustedProxies ?? []);
   }
 

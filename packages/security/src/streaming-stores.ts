@@ -26,9 +26,12 @@ export interface PolicyStore {
   setPolicy(digest: string, owner: string, policy: Policy): Promise<void>;
 }
 
+/** A grant to be kept; its networks as they were written. */
+export type NewGrant = Omit<GrantRecord, 'networks' | 'revoked' | 'parent'> & Readonly<{ networks: readonly string[] }>;
+
 /** A revocation moves `grant:ID`. */
 export interface GrantStore {
-  addGrant(grant: GrantRecord): Promise<void>;
+  addGrant(grant: NewGrant): Promise<void>;
   grant(id: string): Promise<GrantRecord | undefined>;
   /** Takes one use, at once for all who ask; false when none is left. */
   useGrant(id: string): Promise<boolean>;

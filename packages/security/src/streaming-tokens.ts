@@ -50,7 +50,8 @@ export class StreamingTokens {
   }
 
   async create({ userId, role = 'user', permissions, cidAccess, audience, expiresInSeconds, notBefore, issuer = application }: TokenOrder): Promise<string> {
-    const { stores: { tokens }, keys: { signing }, clock } = this.#parts;
+    const { stores: { tokens }, keys, clock } = this.#parts;
+    const signing = keys.signing();
     if (!PrincipalId.safeParse(userId).success) throw new WeirError('request.invalid', 'A user is named with a-z, 0-9, ".", "_", "-", at most 64 characters.');
     if (!RoleName.safeParse(role).success) throw new WeirError('role.unknown', 'A role is named with a-z, 0-9, "_", "-", at most 32 characters.');
     if (signing.algorithm === 'HS256' && !sharedSecretMayCarry(role, permissions)) {

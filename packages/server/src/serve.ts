@@ -167,7 +167,7 @@ export async function serve({ config, configWarnings = [], dataFlag, environment
   const signInLink = await prepareFirstStart(app);
   await prepareProxyPrincipals(app);
   if (builtInWorker && config.api.enabled && fleet.coordinator !== undefined) starting.use(await startBuiltInWorker(app, tls, directory.jobs));
-  const firstClip = instance.isNew ? (await import('./first-clip.ts')).addFirstClip(app) : Promise.resolve();
+  const firstClip = instance.isNew && !embedded ? (await import('./first-clip.ts')).addFirstClip(app) : Promise.resolve();
   const running = starting.move();
   return {
     app, url: place.url, instanceId: instance.id, dataPath: directory.path, signInLink, warnings: app.warnings, fleetProblem: fleet.problem,

@@ -13,6 +13,7 @@ import { changeEntry } from '../audit-trail.ts';
 import { noteReading } from '../continued-readings.ts';
 import type { StoredHolding } from '../object-store.ts';
 import { route, type Context } from '../route.ts';
+import { storeUpload } from '../store-upload.ts';
 import { firstFile } from '../multipart.ts';
 
 const ByCid = z.strictObject({ cid: CidText });
@@ -28,7 +29,7 @@ export const routes = [
   route({
     method: 'POST', path: '/api/v1/content', action: 'content.write', query: UploadQuery, body: 'stream', reply: Content, status: 201, limit: 'upload',
     summary: 'Store bytes (raw body, or one file as multipart/form-data)',
-  }, async (context) => toContent((await upload(context)).row)),
+  }, async (context) => toContent(await upload(context))),
 
   read('GET', 'Read content, whole or in ranges'),
   read('HEAD', 'Size and type of content'),
@@ -48,23 +49,12 @@ export const routes = [
   }),
 ];
 
-async function upload({ app, principal, query, incoming, upload: body, signal }: Context<unknown, z.output<typeof UploadQuery>, unknown>): Promise<{ row: StoredHolding['row'] }> {
+async function upload({ app, principal, query, incoming, upload: body, signal }: Context<unknown, z.output<typeof UploadQuery>, unknown>): Promise<StoredHolding['row']> {
   const maxBytes = app.config.content.max_upload_bytes;
   const file = await firstFile(incoming, body, maxBytes);
   const announced = file.size;
   if (announced !== undefined && announced > maxBytes) throw new WeirError('request.too_large', `An upload may have at most ${maxBytes} bytes; [content] max_upload_bytes sets that.`);
-  const received = await app.content.receive(file.bytes, { maxBytes, signal, ...(announced === undefined ? {} : { expectedSize: announced }) });
-  try {
-    const row = await app.data.write((tx) => app.content.publish(tx, principal, received, {
-      title: (query.filename ?? file.name ?? 'untitled').replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, '').slice(0, 200) || 'untitled',
-      contentType: received.contentType, policy: null, ceilings: '[]', origin: null, now: app.clock(),
-    }));
-    if (row.blob !== received.blob) await app.content.discard(received);
-    return { row };
-  } catch (error) {
-    await app.content.discard(received);
-    throw error;
-  }
+  return storeUpload(app, principal, file.bytes, { title: query.filename ?? file.name, maxBytes, expectedSize: announced, signal });
 }
 
 export const toContent = (row: StoredHolding['row']): z.input<typeof Content> => ({
