@@ -1,6 +1,7 @@
 /** The content store of a server: bytes come in encrypted and unnamed, become somebody's holding in a transaction, and are read back verified. */
 import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
 import type { Database, Schema, Tx } from '@weir/data/schema';
+import { contentKeyPurpose } from '@weir/data/security-stores/sealed-rows';
 import { readUserKey, userKeyOf } from '@weir/data/security-stores/user-keys';
 import type { KeyRing } from '@weir/security/key-ring';
 import type { Selectable } from 'kysely';
@@ -21,7 +22,6 @@ export type Received = Readonly<{
   leafDigests: Uint8Array;
 }>;
 
-const keyPurpose = 'content-key';
 
 /**
  * How new content is encrypted at rest; what is stored already is read whatever this says. `keyScope` `user`: the key of the owner wraps
@@ -50,7 +50,7 @@ export class ContentStore {
     const keyBytes = encrypt ? randomBytes(keyBits / 8) : undefined;
     const dataKey = keyBytes && createSecretKey(keyBytes);
     const { blob, digest, cid, size, contentType, leafDigests } = await ingest(this.blobs, source, { ...options, ...(dataKey && { dataKey }) });
-    const sealedKey = keyBytes === undefined ? null : this.#keyRing.seal(keyPurpose, blob, keyBytes);
+    const sealedKey = keyBytes === undefined ? null : this.#keyRing.seal(contentKeyPurpose, blob, keyBytes);
     keyBytes?.fill(0);
     return { blob, digest, cid, size, contentType, sealedKey, leafDigests: dataKey === undefined ? leafDigests : sealLeafDigests(dataKey, blob, leafDigests) };
   }
@@ -68,9 +68,9 @@ export class ContentStore {
 
   async #wrappedFor(tx: Tx, owner: string, blob: string, sealedKey: Uint8Array, now: number): Promise<Pick<HoldingRow, 'data_key' | 'user_key'>> {
     const { id, key } = await userKeyOf(tx, this.#keyRing, owner, now);
-    const bytes = this.#keyRing.open(keyPurpose, blob, sealedKey);
+    const bytes = this.#keyRing.open(contentKeyPurpose, blob, sealedKey);
     try {
-      return { data_key: this.#keyRing.seal(keyPurpose, blob, wrapKey(key, blob, bytes)), user_key: id };
+      return { data_key: this.#keyRing.seal(contentKeyPurpose, blob, wrapKey(key, blob, bytes)), user_key: id };
     } finally {
       bytes.fill(0);
     }
@@ -95,7 +95,7 @@ export class ContentStore {
 
   async #dataKey({ blob, data_key: sealed, user_key: userKey }: Openable): Promise<KeyObject | undefined> {
     if (sealed === null) return undefined;
-    const opened = this.#keyRing.open(keyPurpose, blob, sealed);
+    const opened = this.#keyRing.open(contentKeyPurpose, blob, sealed);
     const bytes = typeof userKey === 'string' ? unwrapKey(await readUserKey(this.#db, this.#keyRing, userKey), blob, opened) : opened;
     try {
       return createSecretKey(bytes);

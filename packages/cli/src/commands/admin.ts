@@ -6,6 +6,7 @@ import { documented } from '../documentation.ts';
 import { instanceFlags, jsonFlag, listOf, quietFlag, serverFlags, type InstanceFlags } from '../flags.ts';
 import { durationOrZero, text } from '../parse.ts';
 import { keys } from './keys.ts';
+import { security } from './security.ts';
 import type { AddFlags, LinkFlags, RotateFlags, ScopeFlags, ShowFlags } from '../actions/user.ts';
 import type { IdentityFlags } from '../actions/user-identities.ts';
 import type { WorkerFlags } from '../actions/workers.ts';
@@ -121,4 +122,4 @@ const release = buildCommand<WorkerFlags, [string], Context>({
 });
 const worker = buildRouteMap({ routes: { invite, list: workerList, drain, release }, docs: { brief: 'Machines that run jobs' } });
 
-export const admin = buildRouteMap({ routes: { user, worker, keys }, docs: { brief: 'Principals, workers and keys' } });
+export const admin = buildRouteMap({ routes: { user, worker, keys, security }, docs: { brief: 'Principals, workers and keys' } });
