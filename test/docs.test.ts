@@ -1,5 +1,6 @@
 /** The documentation is true: its commands run, its pages of reference are current, its files, links and tests are there. */
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { globSync } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -36,6 +37,15 @@ async function runBlocks({ name, blocks }: Page, environment: NodeJS.ProcessEnv)
   const code = await new Promise<number | null>((resolve) => { child.once('close', resolve); });
   return { code, output };
 }
+
+test.each(pages.filter(({ program }) => program !== ''))('the program of $name runs as the page has it', async ({ program }) => {
+  const asUser = process.getuid?.() === 0 ? { uid: testUser, gid: testUser } : {};
+  const environment = { PATH: process.env['PATH'], HOME: await privateFolder('weir-docs-'), WEIR_STREAMING_SECURITY__SECRET_KEY: randomBytes(48).toString('base64') };
+  const child = spawn(process.execPath, ['--input-type=module-typescript', '--eval', program], { cwd: root, ...asUser, timeout: pageTimeoutMs, stdio: ['ignore', 'ignore', 'pipe'], env: environment });
+  let errors = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => { errors = (errors + text).slice(-20_000); });
+  expect(await new Promise((resolve) => { child.once('close', resolve); }), errors).toBe(0);
+}, pageTimeoutMs);
 
 test.each([...referencePages()])('docs/reference/%s is what the sources say; node scripts/reference.ts writes it', async (name, text) => {
   expect(await readFile(path.join(root, 'docs/reference', name), 'utf8')).toBe(text);

@@ -1,4 +1,4 @@
-/** Access tokens that another program makes with a shared secret: they speak for users, and never for who manages. And no door of the seed's kind is open. */
+/** Access tokens that another program makes with a shared secret: they speak for users, and never for who manages. And none of the doors is open that such programs often leave open. */
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { newUlid } from '../packages/contracts/src/clock.ts';
 import type { ClaimsOf } from '../packages/security/src/token-claims.ts';

@@ -8,13 +8,15 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** `reason` is set for blocks that carry `<!-- no-run: reason -->`. */
 type ShellBlock = Readonly<{ line: number; text: string; reason: string | undefined }>;
-export type Page = Readonly<{ name: string; text: string; blocks: readonly ShellBlock[] }>;
+/** `program`: the `ts` blocks of the page, one after the other; empty if it has none. */
+export type Page = Readonly<{ name: string; text: string; blocks: readonly ShellBlock[]; program: string }>;
 
 export async function readPages(): Promise<Page[]> {
   const names = globSync(['*.md', 'docs/**/*.md'], { cwd: root }).toSorted();
   return Promise.all(names.map(async (name) => {
     const text = await readFile(path.join(root, name), 'utf8');
-    return { name, text, blocks: shellBlocks(text) };
+    const program = [...text.matchAll(/^```ts\n([^]*?)^```$/gm)].map(({ 1: body = '' }) => body).join('\n');
+    return { name, text, blocks: shellBlocks(text), program };
   }));
 }
 

@@ -207,7 +207,12 @@ export class StreamingSecurityManager implements AsyncDisposable {
 
   /** Tells once that a right has ended on which something open depends: the token, and with `cid` the right to that content. Dispose it when what was open closes. */
   watch(claims: StreamingClaims | undefined, onEnd: (reason: string) => void, { cid, address }: Where & Readonly<{ cid?: string }> = {}): Disposable {
-    return this.#access.watch(claims, address, cid === undefined ? undefined : parseCid(cid).digest, onEnd);
+    const digest = cid === undefined ? undefined : parseCid(cid).digest;
+    return this.#access.watch(claims, address, digest, (reason) => {
+      // Whoever watched knows the key of the frames.
+      if (digest !== undefined) this.#senders.delete(digest);
+      onEnd(reason);
+    });
   }
 
   /** What a viewer needs to receive a stream, if it may: `policy.refused`, `rate.exceeded`. */

@@ -458,6 +458,23 @@ test('ipfs-kit §1.5 #10: frames of encrypted content open for admitted viewers,
   expect(await security.secureStreamingOffer(other, ann)).toEqual({ cid: other, level: 'protected' });
 });
 
+test('a right that another node ends closes what is open here, and frames get a key that it does not know', async () => {
+  const stores = memoryStores();
+  await using here = new StreamingSecurityManager({ secretKey, stores });
+  await using there = new StreamingSecurityManager({ secretKey, stores });
+  await here.setContentPolicy(cid, { level: 'encrypted', allowedUsers: ['ann'] });
+  const ann = await claimsOf(here, { userId: 'ann' });
+  const keyOf = async (): Promise<unknown> => (await here.secureStreamingOffer(cid, await claimsOf(here, { userId: 'ann' }))).frames?.baseKey;
+  const known = await keyOf();
+  expect(await keyOf()).toBe(known);
+  const ended = new Promise((resolve) => { here.watch(ann, resolve, { cid }); });
+  const startedAt = performance.now();
+  await there.revokeToken(ann.tokenId);
+  expect(await ended).toBe('revoked');
+  expect(performance.now() - startedAt).toBeLessThan(1_000);
+  expect(await keyOf()).not.toBe(known);
+});
+
 // Audit
 
 test('ipfs-kit §1.5 #13: openings and refusals are events of a chain, with the reason, and a changed, removed or moved one is found', async () => {
@@ -494,7 +511,7 @@ const seed = (more: object = {}) => ({
   api: { enabled: true, host: '0.0.0.0', port: 8080 },
 });
 
-test('ipfs-kit §1.5 #4: the seed’s configuration is taken as it stands, and says what to change where it is not', async () => {
+test('ipfs-kit §1.5 #4: a configuration is taken as it stands, and says what to change where it is not', async () => {
   const security = StreamingSecurityManager.fromSeedConfig(seed());
   expect(security.checkOrigin('https://your-frontend-app.com')).toBe(true);
   expect(security.checkRateLimit('ann', 'signaling').limit).toBe(20);
