@@ -68,7 +68,7 @@ function apiPage(): string {
     'Lists are `{ items, next_cursor }`; the cursor goes back as `?cursor=`. Every error has one form, `{ "error": { "code", "message", "request_id" } }`; its codes are in [errors](errors.md).',
   ].join('\n'), [
     'Who you are is said by one of: `Authorization: Bearer TOKEN`, the session cookie of a signed-in browser, a request signature (profile `dffmpeg`, or RFC 9421 HTTP message signatures),',
-    'or `?grant=` in the address of one content. Every route names its action; which role may do which is [a reviewed table](../security/access.csv) that a test executes against the server.',
+    '`?grant=` in the address of one content, or a one-time `?ticket=` where no header can be sent. Every route names its action; which role may do which is [a reviewed table](../security/access.csv) that a test executes against the server.',
   ].join('\n'),
   `Named rate limits, per principal (per address without one); \`[streaming_security.rate_limits]\` changes them:\n\n${table(['limit', 'requests', 'seconds'], limits)}`,
   ...[...areas].map(([area, routes]) => `## ${area}\n\n${routes.map(routeText).join('\n\n')}`));

@@ -94,6 +94,7 @@ export const doors: Readonly<Record<string, readonly Case[]>> = {
     one('token.revoke', 'foreigner', async (world) => ({ method: 'DELETE', target: `/api/v1/tokens?owner=${await world.freshPrincipal()}` })),
   ],
   'DELETE /api/v1/tokens/:jti': both('token.revoke', async (things) => ({ method: 'DELETE', target: `/api/v1/tokens/${await things.token()}` })),
+  'POST /api/v1/tickets': [one('ticket.create', 'owner', (world) => ({ method: 'POST', target: '/api/v1/tickets', body: json({ action: 'content.read', object: world.publicCid }) }))],
   'GET /api/v1/permissions': get('permissions.read_own', '/api/v1/permissions'),
   'GET /api/v1/keys': [one('key.rotate', 'foreigner', () => ({ target: '/api/v1/keys' }))],
   'POST /api/v1/keys/rotate': [one('key.rotate', 'foreigner', () => ({ method: 'POST', target: '/api/v1/keys/rotate', body: json({ purpose: 'grant' }) }))],

@@ -13,6 +13,7 @@ import { jobs } from './commands/job.ts';
 import { permissions } from './commands/permissions.ts';
 import { policy } from './commands/policy.ts';
 import { recipe } from './commands/recipe.ts';
+import { ticket } from './commands/ticket.ts';
 import { token } from './commands/token.ts';
 import { serve, up } from './commands/up.ts';
 import { worker } from './commands/worker.ts';
@@ -20,7 +21,7 @@ import type { Context, Environment } from './context.ts';
 import { exitCodeOf, exitCodes, failureText } from './failure.ts';
 
 const root = buildRouteMap({
-  routes: { up, serve, worker, upload, get, ls, rm, policy, grant, explain, job: jobs, recipe, token, permissions, admin, audit, config, doctor, completion },
+  routes: { up, serve, worker, upload, get, ls, rm, policy, grant, explain, job: jobs, recipe, ticket, token, permissions, admin, audit, config, doctor, completion },
   docs: {
     brief: 'Weir: a media platform of your own',
     fullDescription: [

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { Instant } from './identity.ts';
 
 /** `access`, `grant` and `job`: tokens; `instance`: assignments to workers; `audit`: checkpoints. */
-export const KeyPurpose = z.enum(['access', 'grant', 'job', 'instance', 'audit']);
+export const KeyPurpose = z.enum(['access', 'grant', 'job', 'ticket', 'playlist', 'instance', 'audit']);
 export type KeyPurpose = z.infer<typeof KeyPurpose>;
 
 export const SigningKey = z.strictObject({

@@ -26,7 +26,7 @@ export type Identity = Readonly<{
   role: string;
   tokenRole: string | undefined;
   effective: ReadonlySet<string>;
-  via: 'signature' | 'token' | 'session' | 'job' | 'proxy' | 'none';
+  via: 'signature' | 'token' | 'session' | 'job' | 'proxy' | 'ticket' | 'playlist' | 'none';
   tokenId: string | undefined;
   /** The key that its token was signed with. */
   keyId: string | undefined;
@@ -38,6 +38,8 @@ export type Identity = Readonly<{
   expiresAtMs: number;
   /** A token for one part of a running job. */
   job: ClaimsOf['job'] | undefined;
+  /** A ticket, or the cookie that one became: good for its object alone. */
+  pass?: ClaimsOf['ticket' | 'playlist'] | undefined;
 }>;
 
 export type Maybe<T> = T | Promise<T>;
@@ -64,7 +66,7 @@ type Parts = Readonly<{
   store: IdentityStore; roles: ReadonlyMap<string, Role>; defaultRole: string; epochs: Epochs; clock?: Clock;
   /** Other issuers whose access tokens count, too. */
   external?: ExternalIssuers | undefined;
-  tokens: Readonly<{ issuer: string; audience: string; keys: Readonly<Record<'access' | 'grant' | 'job', TokenKeys>> }>;
+  tokens: Readonly<{ issuer: string; audience: string; keys: Readonly<Record<'access' | 'grant' | 'job', TokenKeys> & Partial<Record<'ticket' | 'playlist', TokenKeys>>> }>;
 }>;
 
 export class Identities {
@@ -79,6 +81,7 @@ export class Identities {
   readonly #access: TokenCache<'access'>;
   readonly #grantTokens: TokenCache<'grant'>;
   readonly #jobTokens: TokenCache<'job'>;
+  readonly #passes: Readonly<{ ticket: TokenCache<'ticket'>; playlist: TokenCache<'playlist'> }>;
   readonly #external: ExternalIssuers | undefined;
   readonly #keys: Readonly<Record<'access' | 'grant' | 'job', TokenKeys>>;
   /** What a claims object came to for a principal's row; both are the same objects as long as nothing moved. */
@@ -98,10 +101,11 @@ export class Identities {
     this.#shares = new Directory(async (jti) => store.tokenShares?.(jti));
     this.#revoked = new Directory((jti) => store.isTokenRevoked(jti));
     const cache = <P extends TokenPurpose & keyof typeof tokens.keys>(purpose: P) =>
-      new TokenCache({ purpose, issuer: tokens.issuer, audience: tokens.audience, keys: tokens.keys[purpose] });
+      new TokenCache({ purpose, issuer: tokens.issuer, audience: tokens.audience, keys: tokens.keys[purpose] ?? new Map() });
     this.#access = cache('access');
     this.#grantTokens = cache('grant');
     this.#jobTokens = cache('job');
+    this.#passes = { ticket: cache('ticket'), playlist: cache('playlist') };
     const role = roles.get(defaultRole);
     if (role === undefined) throw new WeirError('config.invalid', `[permissions] default_role "${defaultRole}" is not a role.`);
     const named = role.permissions.size > 0;
@@ -207,6 +211,21 @@ export class Identities {
       if (role === undefined) throw new EvidenceRefused('token names an unknown role', principal);
       return { ...plain, via: 'token', issuedAtMs, expiresAtMs, tokenRole, effective: effectivePermissions(known.record.rights, role.permissions, undefined) };
     });
+  }
+
+  /** Whoever made a ticket, or exchanged one for a cookie: as it stands now, and with no more than it had then. What it is for is the caller's to check. */
+  byPass(purpose: 'ticket' | 'playlist', token: string, address: string): Maybe<Identity> {
+    const verdict = this.#passes[purpose].verify(token, Math.floor(this.#clock() / 1_000));
+    if (!verdict.valid) throw new EvidenceRefused(`${purpose} ${verdict.reason}`);
+    const { claims } = verdict;
+    // A ticket only opens: what it opened lasts as long as what it stands on.
+    const expiresAtMs = purpose === 'playlist' ? claims.exp * 1_000 : claims.end === undefined ? Infinity : claims.end * 1_000;
+    return after(this.#principals.find(claims.sub), (known) => this.recheck({
+      ...standing(known, claims.sub, address), via: purpose, pass: claims, tokenRole: claims.role, tokenId: claims.tid, keyId: claims.key, sessionId: claims.sid,
+      issuedAtMs: claims.iat * 1_000, expiresAtMs, ...(claims.permissions === undefined ? {} : { effective: new Set(claims.permissions) }),
+      // What a token shares beside is asked of its row.
+      shares: claims.tid === undefined ? undefined : sharesNothing,
+    }, address));
   }
 
   /** The cookie of a browser session: `<id>.<secret>`. */
@@ -378,5 +397,6 @@ const byEither = <T>(keys: readonly RequestKey[], verify: (key: RequestKey | und
 const messageKey = (id: string, { algorithm, key }: RequestKey): MessageKey =>
   (algorithm === 'ed25519' ? { id, algorithm, public: key } : { id, algorithm, secret: key });
 
+const sharesNothing: TokenShares = { issuer: '', holdings: new Set() };
 const wellFormedPrincipal = (id: string): boolean => /^[a-z0-9._-]{1,64}$/.test(id);
 const absentHash = '0'.repeat(64);

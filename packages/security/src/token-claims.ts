@@ -4,6 +4,12 @@ import { asRecord } from './strict-json.ts';
 /** Times are seconds since 1970; a token holds from `nbf` until before `exp`. */
 type CommonClaims = Readonly<{ iss: string; aud: string; sub: string; iat: number; nbf: number; exp: number; jti: string }>;
 
+/**
+ * What a pass (ticket or playlist) stands on, and ends with: a session, a token (its `jti` and the key that signed it), a grant, the second
+ * that all of it ends by itself. `role` and `permissions` are those that the evidence was narrowed to.
+ */
+export type PassBasis = Readonly<{ sid?: string; tid?: string; key?: string; grant?: string; end?: number; role?: string; permissions?: readonly string[] }>;
+
 /** Claims by purpose. The purpose is also the token's type: `weir-access+jwt` and so on. */
 export interface ClaimsOf {
   /** Speaks for a principal, narrowed to `role` and `permissions` where they are listed. `cid_access` names what its issuer shares. */
@@ -12,10 +18,10 @@ export interface ClaimsOf {
   readonly grant: CommonClaims & Readonly<{ object: string; verbs: readonly string[] }>;
   /** Lets a worker (`sub`) read or write one part of an attempt that it holds; void when the fence has moved. */
   readonly job: CommonClaims & Readonly<{ job: string; fence: number; object: string; verbs: readonly string[] }>;
-  /** Opens one socket or media element, once. */
-  readonly ticket: CommonClaims & Readonly<{ action: string; object: string; sid?: string }>;
-  /** Fetches the parts of one stream, for media elements that can't send headers. */
-  readonly playlist: CommonClaims & Readonly<{ object: string; sid?: string }>;
+  /** Opens one socket, event stream or media element, once. */
+  readonly ticket: CommonClaims & PassBasis & Readonly<{ action: string; object: string }>;
+  /** Reads one content again and again, for media elements that can't send headers. */
+  readonly playlist: CommonClaims & PassBasis & Readonly<{ object: string }>;
 }
 export type TokenPurpose = keyof ClaimsOf;
 
@@ -37,6 +43,8 @@ const identifier = matches(/^[A-Za-z0-9._-]{1,64}$/);
 const common = { iss: text, aud: text, sub: text, iat: instant, nbf: instant, exp: instant, jti: identifier } as const;
 const verbs = list(matches(/^[a-z]{1,16}$/), 8);
 
+const basis = { sid: identifier, tid: identifier, key: identifier, grant: identifier, end: instant, role: matches(/^[a-z][a-z0-9_-]{0,31}$/), permissions: list(permission, 100) } as const;
+
 type Members = Readonly<{ required: Readonly<Record<string, Check>>; optional: Readonly<Record<string, Check>> }>;
 const members: Readonly<Record<TokenPurpose, Members>> = {
   access: {
@@ -45,8 +53,8 @@ const members: Readonly<Record<TokenPurpose, Members>> = {
   },
   grant: { required: { ...common, object: text, verbs }, optional: {} },
   job: { required: { ...common, job: identifier, fence: wholeNumber(Number.MAX_SAFE_INTEGER), object: text, verbs }, optional: {} },
-  ticket: { required: { ...common, action: matches(/^[a-z][a-z0-9._-]{0,63}$/), object: text }, optional: { sid: identifier } },
-  playlist: { required: { ...common, object: text }, optional: { sid: identifier } },
+  ticket: { required: { ...common, action: matches(/^[a-z][a-z0-9._-]{0,63}$/), object: text }, optional: basis },
+  playlist: { required: { ...common, object: text }, optional: basis },
 };
 
 /**

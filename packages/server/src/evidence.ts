@@ -11,24 +11,35 @@ import type { ProxyClaim } from './proxy-claim.ts';
 export type SignatureClaim = Readonly<{ principal: string; timestamp: string; signature: string }>;
 
 /** Evidence as it came. `signature` needs the digest of the body before it can be judged. */
-export type Evidence = Readonly<{ signature: SignatureClaim | undefined; message: ReadSignature | undefined; bearer: string | undefined; session: string | undefined; proxy: ProxyClaim | undefined; grant: string | undefined }>;
+export type Evidence = Readonly<{
+  signature: SignatureClaim | undefined; message: ReadSignature | undefined; bearer: string | undefined; session: string | undefined; proxy: ProxyClaim | undefined;
+  /** Evidence in the address, and the cookie of one content. */
+  grant: string | undefined; ticket: string | undefined; viewing: string | undefined;
+}>;
 
 export const sessionCookie = (secure: boolean): string => (secure ? '__Host-weir' : 'weir');
 
 /** Headers that are there in part, twice, or in a form that nothing uses, are refused evidence; an absent one is none. */
 export function readEvidence(
   { method, target, headers }: Readonly<{ method: string; target: string; headers: IncomingHttpHeaders }>,
-  { instance, cookieName, cookieCounts, proxy }: Readonly<{ instance: string; cookieName: string; cookieCounts: boolean; proxy: ProxyClaim | undefined }>,
+  { instance, cookieName, viewingName, cookieCounts, proxy, queryTokens }: Readonly<{
+    instance: string; cookieName: string; viewingName: string; cookieCounts: boolean; proxy: ProxyClaim | undefined; queryTokens: boolean;
+  }>,
 ): Evidence {
   const mark = target.indexOf('?');
   const query = mark === -1 ? undefined : target.slice(mark + 1);
+  const cookies = headers.cookie === undefined || !cookieCounts ? undefined : headers.cookie;
+  const queryToken = query === undefined || !queryTokens ? undefined : readOnce(query, 'token');
+  if (queryToken !== undefined && headers.authorization !== undefined) throw new EvidenceRefused('two tokens');
   return {
     signature: readSignature(headers),
     message: headers['signature-input'] === undefined && headers['signature'] === undefined ? undefined : readMessage({ method, target, headers }, instance),
-    bearer: headers.authorization === undefined ? undefined : readBearer(headers.authorization),
-    session: headers.cookie === undefined || !cookieCounts ? undefined : readCookie(headers.cookie, cookieName),
+    bearer: headers.authorization === undefined ? queryToken : readBearer(headers.authorization),
+    session: cookies === undefined ? undefined : readCookie(cookies, cookieName),
     proxy,
-    grant: query === undefined ? undefined : readGrant(query),
+    grant: query === undefined ? undefined : readOnce(query, 'grant'),
+    ticket: query === undefined ? undefined : readOnce(query, 'ticket'),
+    viewing: cookies === undefined ? undefined : readCookie(cookies, viewingName),
   };
 }
 
@@ -59,15 +70,15 @@ function readBearer(header: string): string {
 function readCookie(header: string, name: string): string | undefined {
   if (header.length > 8_192) throw new EvidenceRefused('cookie header');
   const found = header.split(';').map((pair) => pair.trim()).filter((pair) => pair.startsWith(`${name}=`));
-  if (found.length > 1) throw new EvidenceRefused('two session cookies');
+  if (found.length > 1) throw new EvidenceRefused('two cookies of one name');
   return found[0]?.slice(name.length + 1);
 }
 
-function readGrant(query: string): string | undefined {
-  if (!query.includes('grant=')) return undefined;
-  const grants = new URLSearchParams(query).getAll('grant');
-  if (grants.length > 1) throw new EvidenceRefused('two grants');
-  return grants[0];
+function readOnce(query: string, name: 'grant' | 'ticket' | 'token'): string | undefined {
+  if (!query.includes(`${name}=`)) return undefined;
+  const values = new URLSearchParams(query).getAll(name);
+  if (values.length > 1) throw new EvidenceRefused(`two of ${name}`);
+  return values[0];
 }
 
 /** What a `dffmpeg` signature covers, and the raw target that a repetition is recognised by. */
@@ -79,23 +90,27 @@ export type Identified = Readonly<{ identity: Identity; grant: HeldGrant | undef
  * allow. A grant in the URL stands alone for its object, unless it is bound to a principal, who must then show other evidence.
  */
 export function identify(identities: Identities, replay: ReplayStore, evidence: Evidence, signed: Signed, address: string): Maybe<Identified> {
+  if (evidence.grant !== undefined && evidence.ticket !== undefined) throw new EvidenceRefused('a grant and a ticket');
   return after(evidence.grant === undefined ? undefined : identities.grant(evidence.grant, address), (grant) => {
     if (grant !== undefined && grant.principal === undefined) return { identity: { ...identities.anonymous, principal: undefined, effective: none }, grant };
     return after(agreed(identities, replay, evidence, signed, address), (identity) => {
       if (grant !== undefined && grant.principal !== identity.principal) throw new WeirError('policy.refused', 'This link is for somebody else; sign in as the person it was made for.');
-      return { identity, grant };
+      const passed = identity.pass?.grant;
+      return passed === undefined || grant !== undefined ? { identity, grant } : after(identities.grantById(passed, address), (held) => ({ identity, grant: held }));
     });
   });
 }
 const none: ReadonlySet<string> = new Set();
 
 /** Kind after kind, each only once the one before has passed. */
-function agreed(identities: Identities, replay: ReplayStore, { signature, message, bearer, session, proxy }: Evidence, signed: Signed, address: string): Maybe<Identity> {
+function agreed(identities: Identities, replay: ReplayStore, { signature, message, bearer, session, proxy, ticket, viewing }: Evidence, signed: Signed, address: string): Maybe<Identity> {
   return after(signature === undefined ? undefined : bySignature(identities, replay, signature, signed, address), (bySigned) =>
     after(message === undefined ? bySigned : agree(bySigned, byMessage(identities, replay, message, signed, address)), (byMessages) =>
       after(bearer === undefined ? byMessages : agree(byMessages, identities.byBearer(bearer, address)), (byBearers) =>
         after(session === undefined ? byBearers : agree(byBearers, identities.bySession(session, address)), (bySessions) =>
-          after(proxy === undefined ? bySessions : agree(bySessions, identities.byProxy(proxy, address)), (identity) => identity ?? identities.anonymous)))));
+          after(proxy === undefined ? bySessions : agree(bySessions, identities.byProxy(proxy, address)), (byProxies) =>
+            after(ticket === undefined ? byProxies : agree(byProxies, identities.byPass('ticket', ticket, address)), (byTickets) =>
+              after(viewing === undefined ? byTickets : beside(byTickets, () => identities.byPass('playlist', viewing, address)), (identity) => identity ?? identities.anonymous)))))));
 }
 
 function bySignature(identities: Identities, replay: ReplayStore, claim: SignatureClaim, signed: Signed, address: string): Maybe<Identity> {
@@ -119,6 +134,29 @@ function byMessage(identities: Identities, replay: ReplayStore, read: ReadSignat
 function firstTime(isFirst: boolean, identity: Identity, claimed: string): Identity {
   if (!isFirst) throw new EvidenceRefused('repeated, or signed before what was accepted is remembered', claimed);
   return identity;
+}
+
+/** The cookie of a content comes along with whatever else a browser sends: beside other evidence it adds nothing, and may have ended; only another's is refused. */
+function beside(first: Identity | undefined, ask: () => Maybe<Identity>): Maybe<Identity> {
+  if (first === undefined) return ask();
+  const ended = (error: unknown): Identity => {
+    if (error instanceof EvidenceRefused) return first;
+    throw error;
+  };
+  const sameOnly = (other: Identity): Identity => {
+    if (other.principal !== first.principal) throw new EvidenceRefused('cookie of another', other.principal);
+    return first;
+  };
+  return after(orEnded(ask, ended), sameOnly);
+}
+
+function orEnded(ask: () => Maybe<Identity>, ended: (error: unknown) => Identity): Maybe<Identity> {
+  try {
+    const answer = ask();
+    return answer instanceof Promise ? answer.catch(ended) : answer;
+  } catch (error) {
+    return ended(error);
+  }
 }
 
 function agree(first: Identity | undefined, other: Maybe<Identity>): Maybe<Identity> {

@@ -20,6 +20,7 @@ import { routes as library } from './routes/library.ts';
 import { routes as policies } from './routes/policies.ts';
 import { routes as signIn } from './routes/sign-in.ts';
 import { routes as status } from './routes/status.ts';
+import { routes as tickets } from './routes/tickets.ts';
 import { routes as tokens } from './routes/tokens.ts';
 import { routes as users } from './routes/users.ts';
 import { routes as workers } from './routes/workers.ts';
@@ -34,7 +35,7 @@ const newRequestId = (): string => `${processPart}-${(requests += 1).toString(36
 
 /** Every route of the server; tests walk this list. */
 export const allRoutes: readonly AnyRoute[] = [
-  ...status, ...signIn, ...tokens, ...keys, ...users, ...content, ...policies, ...access, ...grants, ...library, ...jobs, ...workers, ...audit,
+  ...status, ...signIn, ...tokens, ...tickets, ...keys, ...users, ...content, ...policies, ...access, ...grants, ...library, ...jobs, ...workers, ...audit,
 ];
 
 const headersTimeoutMs = 20_000;

@@ -22,6 +22,7 @@ import type { StoredHolding } from './object-store.ts';
 import { readProxyClaim, type ProxyClaim } from './proxy-claim.ts';
 import type { Reply } from './reply.ts';
 import type { AnyRoute, Context } from './route.ts';
+import { redeem, viewingCookie } from './tickets.ts';
 import { peerOf, unixPeer } from './unix-socket.ts';
 
 const emptyDigest = digestOfBody(Buffer.alloc(0));
@@ -42,10 +43,11 @@ export function serveRoute(app: App, route: AnyRoute, incoming: IncomingMessage,
         const parameters: unknown = declaration.parameters === undefined ? none : parse(declaration.parameters, named, 'address');
         return after(countRequest(app, declaration, identified, facts, parameters), (verdict) => {
           if (verdict !== undefined) sayLimit(reply, verdict);
-          const query: unknown = declaration.query === undefined ? none : parse(declaration.query, Object.fromEntries(queryOf(incoming)), 'query');
+          const query: unknown = declaration.query === undefined ? none : parse(declaration.query, Object.fromEntries(queryOf(incoming, evidence, app.config.streaming_security.allow_query_tokens)), 'query');
           const resource: Resource = declaration.resource?.(parameters, query) ?? nothing;
           const access: AccessRequest = { identity, grant, action: declaration.action, resource, address, requestId, client: clientOf(identity, incoming, requestId), since };
-          return after(app.gatekeeper.admit(access), (admission) => {
+          const redeemed = identity.pass === undefined ? undefined : countingRefusals(app, facts, () => redeem(app, identity, declaration.action, resource));
+        return after(after(redeemed, () => app.gatekeeper.admit(access)), (admission) => {
             const sent = signedBody === undefined ? incoming : Readable.from([signedBody]);
             const upload = evidence.message === undefined ? sent : digestChecked(sent, evidence.message.contentDigest);
             return after(bodyOf(declaration.body, incoming, upload), (body) => {
@@ -153,7 +155,7 @@ export function arrive(app: App, incoming: IncomingMessage): string {
 export function evidenceOf(app: App, incoming: IncomingMessage, facts: Facts): Maybe<Evidence> {
   const { headers, method = 'GET', url: target = '/' } = incoming;
   return countingRefusals(app, facts, () => readEvidence({ method, target, headers }, {
-    instance: app.instanceId, cookieName: sessionCookie(app.secure), proxy: proxyClaim(app, incoming),
+    instance: app.instanceId, cookieName: sessionCookie(app.secure), viewingName: viewingCookie(app.secure), queryTokens: app.config.streaming_security.allow_query_tokens, proxy: proxyClaim(app, incoming),
     cookieCounts: headers.cookie !== undefined && cookieCounts(saidByBrowser(incoming), app.ownOrigins),
   }));
 }
@@ -169,9 +171,13 @@ function saidByBrowser({ headers, method = 'GET' }: IncomingMessage): BrowserReq
   return { method, origin: headers.origin, fetchSite: typeof fetchSite === 'string' ? fetchSite : undefined, opensSocket: headers.upgrade !== undefined };
 }
 
-function queryOf({ url = '/' }: IncomingMessage): URLSearchParams {
+/** Without the evidence in it that any route takes. */
+function queryOf({ url = '/' }: IncomingMessage, { ticket }: Evidence, queryTokens: boolean): URLSearchParams {
   const mark = url.indexOf('?');
-  return new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1));
+  const query = new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1));
+  if (ticket !== undefined) query.delete('ticket');
+  if (queryTokens) query.delete('token');
+  return query;
 }
 
 type Facts = Readonly<{ action: AnyRoute['declaration']['action']; address: string; requestId: string }>;

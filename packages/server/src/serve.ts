@@ -199,7 +199,7 @@ function gatekeeperOf(instance: Instance, clock: Clock, { epochs, audit, issuers
   const { signing, tokenAudience, config, roles } = instance;
   const identities = new Identities({
     store: identitiesOf(instance), roles, defaultRole: config.permissions.default_role, epochs, clock, external: issuers,
-    tokens: { issuer: tokenAudience, audience: tokenAudience, keys: { access: withKey(signing.access.all, sharedKey(config)), grant: signing.grant.all, job: signing.job.all } },
+    tokens: { issuer: tokenAudience, audience: tokenAudience, keys: { access: withKey(signing.access.all, sharedKey(config)), grant: signing.grant.all, job: signing.job.all, ticket: signing.ticket.all, playlist: signing.playlist.all } },
   });
   return new Gatekeeper({
     identities, epochs, objects: objectStore(instance.data.read, clock), clock, auditWorks: () => audit.works,

@@ -14,7 +14,8 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import type { App } from './app.ts';
 import { lastingRight, type LastingRight } from './lasting-right.ts';
 import { fleet } from './routes/jobs.ts';
-import { arrive, evidenceOf, identifyOrCount, RateExceeded } from './serve-route.ts';
+import { arrive, countingRefusals, evidenceOf, identifyOrCount, RateExceeded } from './serve-route.ts';
+import { redeem } from './tickets.ts';
 
 const path = '/api/v1/workers/connect';
 /** The word that a connection ends gets this long to arrive. */
@@ -57,6 +58,7 @@ async function admit(app: App, incoming: IncomingMessage): Promise<Admitted> {
   const { identity } = await identifyOrCount(app, evidence, incoming, undefined, facts);
   if ((incoming.url ?? '').split('?')[0] !== path) throw new WeirError('route.absent');
   const access: AccessRequest = { ...facts, identity, resource: { kind: 'own' }, since };
+  await countingRefusals(app, facts, () => redeem(app, identity, facts.action, access.resource));
   const admission = await app.gatekeeper.admit(access);
   const worker = identity.principal ?? '';
   const verdict = await app.limits.take('signaling', worker, performance.now());

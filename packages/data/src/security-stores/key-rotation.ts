@@ -10,6 +10,8 @@ const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 /** An attempt of a job lasts less than this. */
 const longestJobMs = 2 * dayMs;
+/** The cookie that a ticket for content becomes. */
+const longestViewingMs = 12 * hourMs;
 /** A worker that connects within this time learns of its instance's new key from the old one. */
 const workersReturnWithinMs = 90 * dayMs;
 
@@ -40,6 +42,8 @@ async function longestLife(tx: Tx, purpose: KeyPurpose, now: number): Promise<nu
     case 'access': return Math.max(hourMs, await longest(tx.selectFrom('token').where('expires_at', '>', now).select(sql<number | null>`max(expires_at - issued_at)`.as('life')).executeTakeFirst()));
     case 'grant': return Math.max(hourMs, await longest(tx.selectFrom('grant').where('expires_at', '>', now).select(sql<number | null>`max(expires_at - created_at)`.as('life')).executeTakeFirst()));
     case 'job': return longestJobMs;
+    case 'ticket': return hourMs;
+    case 'playlist': return longestViewingMs;
     case 'instance': return workersReturnWithinMs;
     // Checkpoints are checked under the key that their row names, however old it is.
     case 'audit': return 0;
@@ -58,7 +62,7 @@ async function revokeAll(tx: Tx, purpose: KeyPurpose, now: number): Promise<read
   return grants.map(({ id }) => `grant:${id}`);
 }
 
-const rotatedByAge = ['access', 'grant', 'job'] as const;
+const rotatedByAge = ['access', 'grant', 'job', 'ticket', 'playlist'] as const;
 
 /** Rotates the keys of tokens that are older than `maxAgeMs`; returns which purposes. Safe with any number of nodes. */
 export async function rotateOldKeys(tx: Tx, keyRing: KeyRing, { now, maxAgeMs }: Readonly<{ now: number; maxAgeMs: number }>): Promise<readonly KeyPurpose[]> {

@@ -26,6 +26,8 @@ export class SigningKeys implements AsyncDisposable {
   readonly access = new ChangingKeys();
   readonly grant = new ChangingKeys();
   readonly job = new ChangingKeys();
+  readonly ticket = new ChangingKeys();
+  readonly playlist = new ChangingKeys();
   readonly instance = new ChangingKeys();
   readonly audit = new ChangingKeys();
   readonly #db: Database;

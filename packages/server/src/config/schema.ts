@@ -131,6 +131,7 @@ export const Config = z.strictObject({
     secret_key: SharedSecret.optional().meta({ description: 'A secret of at least 32 bytes, shared with programs that make access tokens for this server (HS256). Better kept in WEIR_STREAMING_SECURITY__SECRET_KEY_FILE' }),
     token_expiry_seconds: z.int().min(60).max(31_536_000).default(3_600).meta({ description: 'How long a token lasts when nothing else is asked' }),
     session_expiry_seconds: z.int().min(300).max(31_536_000).default(604_800).meta({ description: 'How long a browser stays signed in' }),
+    allow_query_tokens: z.boolean().default(false).meta({ description: 'Accept access tokens as ?token= in addresses, where other programs keep them; tickets are the safe way' }),
     rate_limits: z.partialRecord(z.enum(limitNames), RateLimit).default({}).meta({ description: 'Named limits, each { limit, period } in seconds' }),
     allowed_origins: names.superRefine(usable(compileOrigins)).meta({ description: 'The same list as [server.cors] allowed_origins' }),
     encryption: z.strictObject({

@@ -15,6 +15,7 @@ import type { StoredHolding } from '../object-store.ts';
 import { route, type Context } from '../route.ts';
 import { storeUpload } from '../store-upload.ts';
 import { firstFile } from '../multipart.ts';
+import { exchangeTicket } from '../tickets.ts';
 
 const ByCid = z.strictObject({ cid: CidText });
 const ReadQuery = z.strictObject({ owner: PrincipalId.optional(), grant: z.string().max(8_192).optional(), download: z.enum(['1']).optional() });
@@ -66,6 +67,7 @@ async function sendHolding(context: Context<z.output<typeof ByCid>, z.output<typ
   const { app, admission, reply, incoming, signal } = context;
   const { holding } = admission;
   if (holding === undefined) throw new WeirError('object.absent');
+  if (admission.identity.via === 'ticket') return exchangeTicket(context);
   const response = reply.raw;
   const ended = new AbortController();
   using _viewer = app.viewers.open(admission, (reason) => {
