@@ -47,7 +47,7 @@ test('a ticket for a content becomes a cookie of its address, and the address lo
 test('a ticket works once, also when many ask at once', async () => {
   const ticket = await forContent();
   const codes = await Promise.all(Array.from({ length: 20 }, () => status(at(ticket))));
-  expect(codes.toSorted()).toEqual([302, ...Array.from({ length: 19 }, () => 401)]);
+  expect([codes.filter((code) => code === 302).length, codes.filter((code) => code === 401).length]).toEqual([1, 19]);
   expect(await status(at(ticket))).toBe(401);
 });
 
