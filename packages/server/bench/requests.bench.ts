@@ -1,6 +1,7 @@
 /**
  * Small requests through the whole server against the same answer from bare node:http. Rounds in turn, each over keep-alive connections that
- * always have a request under way, from a generator with a core of its own that never sleeps: the server is what there is too little of.
+ * always have a request under way, from a generator that never sleeps. The ratio is that of the requests that one second of the server's CPU
+ * serves: what a core to itself would show as requests per second, and what others on the machine disturb least.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -97,8 +98,8 @@ function start(file: string, environment: NodeJS.ProcessEnv): { child: ChildProc
 }
 
 function row(name: string, baseline: string, mine: Measured, bare: Measured): Row {
-  const ratios = mine.perSecond.map((rate, round) => rate / (bare.perSecond[round] ?? Number.NaN)).toSorted((a, b) => a - b);
-  const detail = `CPU per request ${median(mine.cpu).toFixed(1)} µs against ${median(bare.cpu).toFixed(1)} µs (${(median(bare.cpu) / median(mine.cpu)).toFixed(2)}); `
+  const ratios = mine.cpu.map((cost, round) => (bare.cpu[round] ?? Number.NaN) / cost).toSorted((a, b) => a - b);
+  const detail = `CPU per request ${median(mine.cpu).toFixed(1)} µs against ${median(bare.cpu).toFixed(1)} µs; `
     + `${median(mine.perSecond).toFixed(0)}/s against ${median(bare.perSecond).toFixed(0)}/s, servers busy ${percent(mine.busy)} and ${percent(bare.busy)}; 1 000 of 10 000 principals in turn`;
   return { name, baseline, ratio: median(ratios), spread: `${ratios[0]?.toFixed(2)}–${ratios.at(-1)?.toFixed(2)}`, detail };
 }

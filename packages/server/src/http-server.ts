@@ -5,6 +5,7 @@ import { unsatisfiedRange } from '@weir/content/ranges';
 import { errors, WeirError } from '@weir/contracts/errors';
 import { actions } from '@weir/security/actions';
 import type { Maybe } from '@weir/security/identity';
+import { rateLimitHeaders } from '@weir/security/rate-limits';
 import Router from 'find-my-way';
 import type { App } from './app.ts';
 import { hasBody } from './body.ts';
@@ -24,7 +25,7 @@ import { routes as tickets } from './routes/tickets.ts';
 import { routes as tokens } from './routes/tokens.ts';
 import { routes as users } from './routes/users.ts';
 import { routes as workers } from './routes/workers.ts';
-import { arrive, RateExceeded, sayLimit, serveRoute } from './serve-route.ts';
+import { arrive, RateExceeded, serveRoute } from './serve-route.ts';
 import type { ServerTls } from './tls.ts';
 import type { WebPage } from './web-page.ts';
 
@@ -101,7 +102,7 @@ function fail(app: App, error: unknown, incoming: IncomingMessage, reply: Reply)
     if (!reply.raw.writableEnded) reply.raw.destroy();
     return;
   }
-  if (error instanceof RateExceeded) sayLimit(reply, error.verdict);
+  if (error instanceof RateExceeded) reply.headers(rateLimitHeaders(error.verdict));
   if (known.code === 'identity.required') reply.header('www-authenticate', 'Bearer realm="weir"');
   if (known.code === 'content.range' && typeof known.facts['size'] === 'number') reply.header('content-range', unsatisfiedRange(known.facts['size']));
   const message = known.code === 'internal' ? text : known.message;

@@ -13,7 +13,7 @@ export class Reply {
   constructor(raw: ServerResponse, common: readonly string[], requestId: string) {
     this.raw = raw;
     this.requestId = requestId;
-    this.#headers = common.concat('x-request-id', requestId);
+    this.#headers = [...common, 'x-request-id', requestId];
   }
 
   /** Says a header, by its name in lower case, in the place of what was said under that name before. */
@@ -23,6 +23,11 @@ export class Reply {
     while (at < headers.length && headers[at] !== name) at += 2;
     headers[at] = name;
     headers[at + 1] = value;
+    return this;
+  }
+
+  headers(said: Readonly<Record<string, string>>): this {
+    for (const name in said) if (Object.hasOwn(said, name)) this.header(name, said[name] ?? '');
     return this;
   }
 

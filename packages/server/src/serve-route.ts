@@ -29,36 +29,50 @@ const emptyDigest = digestOfBody(Buffer.alloc(0));
 
 /** `named` are the parameters in the path, as they were found there. Throws or rejects with what the caller is to be told. */
 export function serveRoute(app: App, route: AnyRoute, incoming: IncomingMessage, named: unknown, reply: Reply): Maybe<void> {
-  const { declaration } = route;
-  const { requestId } = reply;
   const address = arrive(app, incoming);
-  const facts = { action: declaration.action, address, requestId };
+  const facts = { action: route.declaration.action, address, requestId: reply.requestId };
   return after(evidenceOf(app, incoming, facts), (evidence) => {
     // A signature covers the body, so a signed body is read before anything is known, but never more than a MiB of it.
     const signed = evidence.signature === undefined || !hasBody(incoming) ? undefined : readBody(incoming, maxBodyBytes);
     return after(signed, (signedBody) => {
       const since = app.gatekeeper.epochs.sequence;
-      return after(identifyOrCount(app, evidence, incoming, signedBody, facts), (identified) => {
-        const { identity, grant } = identified;
-        const parameters: unknown = declaration.parameters === undefined ? none : parse(declaration.parameters, named, 'address');
-        return after(countRequest(app, declaration, identified, facts, parameters), (verdict) => {
-          if (verdict !== undefined) sayLimit(reply, verdict);
-          const query: unknown = declaration.query === undefined ? none : parse(declaration.query, Object.fromEntries(queryOf(incoming, evidence, app.config.streaming_security.allow_query_tokens)), 'query');
-          const resource: Resource = declaration.resource?.(parameters, query) ?? nothing;
-          const access: AccessRequest = { identity, grant, action: declaration.action, resource, address, requestId, client: clientOf(identity, incoming, requestId), since };
-          const redeemed = identity.pass === undefined ? undefined : countingRefusals(app, facts, () => redeem(app, identity, declaration.action, resource));
-        return after(after(redeemed, () => app.gatekeeper.admit(access)), (admission) => {
-            const sent = signedBody === undefined ? incoming : Readable.from([signedBody]);
-            const upload = evidence.message === undefined ? sent : digestChecked(sent, evidence.message.contentDigest);
-            return after(bodyOf(declaration.body, incoming, upload), (body) => {
-              const request = { app, admission, principal: identity.principal ?? '', parameters, query, body, address, requestId, incoming, upload, reply };
-              return declaration.reply === 'stream' ? serveStream(route, access, request)
-                : after(route.handle(new Serving(request, undefined)), (result) => sendResult(declaration, result, reply));
-            });
-          });
-        });
-      });
+      return after(identifyOrCount(app, evidence, incoming, signedBody, facts), (identified) =>
+        serveIdentified({ app, route, incoming, named, reply, facts, evidence, signedBody, since }, identified));
     });
+  });
+}
+
+type Arrived = Readonly<{
+  app: App; route: AnyRoute; incoming: IncomingMessage; named: unknown; reply: Reply; facts: Facts; evidence: Evidence; signedBody: Buffer | undefined; since: number;
+}>;
+
+/** Limits, then admission. */
+function serveIdentified(arrived: Arrived, identified: Identified): Maybe<void> {
+  const { app, route: { declaration }, incoming, named, reply, facts, evidence, since } = arrived;
+  const { identity, grant } = identified;
+  const parameters: unknown = declaration.parameters === undefined ? none : parse(declaration.parameters, named, 'address');
+  return after(countRequest(app, declaration, identified, facts, parameters), (verdict) => {
+    if (verdict !== undefined) reply.headers(rateLimitHeaders(verdict));
+    const query: unknown = declaration.query === undefined ? none : parse(declaration.query, Object.fromEntries(queryOf(incoming, evidence, app.config.streaming_security.allow_query_tokens)), 'query');
+    const resource: Resource = declaration.resource?.(parameters, query) ?? nothing;
+    const access: AccessRequest = {
+      identity, grant, action: declaration.action, resource, address: facts.address, requestId: facts.requestId, client: clientOf(identity, incoming, facts.requestId), since,
+    };
+    const redeemed = identity.pass === undefined ? undefined : countingRefusals(app, facts, () => redeem(app, identity, declaration.action, resource));
+    return after(after(redeemed, () => app.gatekeeper.admit(access)), (admission) => serveAdmitted(arrived, access, admission, parameters, query));
+  });
+}
+
+/** The body, the handler, the reply. */
+function serveAdmitted({ app, route, incoming, reply, evidence, signedBody }: Arrived, access: AccessRequest, admission: Admission<StoredHolding>, parameters: unknown, query: unknown): Maybe<void> {
+  const { declaration } = route;
+  const { address, requestId } = access;
+  const sent = signedBody === undefined ? incoming : Readable.from([signedBody]);
+  const upload = evidence.message === undefined ? sent : digestChecked(sent, evidence.message.contentDigest);
+  return after(bodyOf(declaration.body, incoming, upload), (body) => {
+    const request = { app, admission, principal: access.identity.principal ?? '', parameters, query, body, address, requestId, incoming, upload, reply };
+    return declaration.reply === 'stream' ? serveStream(route, access, request)
+      : after(route.handle(new Serving(request, undefined)), (result) => sendResult(declaration, result, reply));
   });
 }
 const none = Object.freeze({});
@@ -230,10 +244,6 @@ export class RateExceeded extends WeirError {
     super('rate.exceeded', `Too many requests; try again in ${verdict.retryAfterSeconds} s.`);
     this.verdict = verdict;
   }
-}
-
-export function sayLimit(reply: Reply, verdict: RateVerdict): void {
-  for (const [name, value] of Object.entries(rateLimitHeaders(verdict))) reply.header(name, value);
 }
 
 /** Requests of one browser session, or of one player with a link, are one client; every other request is its own. */

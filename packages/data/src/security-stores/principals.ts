@@ -43,7 +43,8 @@ function requireRole(roles: Roles, role: string): void {
 }
 
 /**
- * A new HMAC key, sealed in the row; returns it in base64, the only time it is seen. Older keys end `overlapMs` from now.
+ * A new HMAC key, sealed in the row; returns it in base64, the only time it is seen. The key before it ends `overlapMs` from now, and one whose
+ * own overlap still ran ends now: requests are checked against two keys, never more.
  * `given` takes over a key that the other side has already.
  */
 export async function addHmacKey(
@@ -53,7 +54,7 @@ export async function addHmacKey(
   parseDffmpegKey(key);
   const bytes = Buffer.from(key, 'base64');
   const id = newUlid(now);
-  await endKeys(tx, principal, now + overlapMs);
+  await endKeys(tx, principal, now, now + overlapMs);
   await tx.insertInto('principal_key').values({
     id, principal, algorithm: 'hmac-sha256', secret: keyRing.seal('principal-key', id, bytes), public_key: null, created_at: now, expires_at: null,
   }).execute();
@@ -62,9 +63,9 @@ export async function addHmacKey(
   return key;
 }
 
-async function endKeys(tx: Tx, principal: string, at: number): Promise<void> {
-  await tx.updateTable('principal_key').set({ expires_at: at }).where('principal', '=', principal)
-    .where((row) => row.or([row('expires_at', 'is', null), row('expires_at', '>', at)])).execute();
+async function endKeys(tx: Tx, principal: string, now: number, at: number): Promise<void> {
+  await tx.updateTable('principal_key').set({ expires_at: now }).where('principal', '=', principal).where('expires_at', '>', now).execute();
+  await tx.updateTable('principal_key').set({ expires_at: at }).where('principal', '=', principal).where('expires_at', 'is', null).execute();
 }
 
 export type PrincipalChange = Readonly<{

@@ -56,7 +56,7 @@ export const routes = [
 
   route({
     method: 'POST', path: '/api/v1/principals/:name/key', action: 'key.rotate', parameters: ByName, body: RotateKey, reply: PrincipalCreated, status: 201,
-    summary: 'A new key; the old ones end after the overlap',
+    summary: 'A new key; the one before it ends after the overlap',
   }, async ({ app, admission, parameters, body, requestId }) => {
     const created = await app.data.write(async (tx) => {
       const { role } = await getPrincipal(tx, parameters.name);
