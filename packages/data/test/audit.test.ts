@@ -166,7 +166,7 @@ forEachEngine('thousands of old events go in pieces', async (fresh) => {
   for (let from = 1; from < 7_000; from += 1_000) await fill(data, 1_000, signer('one', 500), from);
   expect(await cutAudit(data, signer('one', 500), { olderThanMs: 90_000_000, requireExport: false }, 100 * dayMs)).toMatchObject({ removed: 7_000 });
   expect((await verifyAudit(data.read, keys)).flaw).toBeUndefined();
-});
+}, 120_000);
 
 forEachEngine('whatever a caller sends fits the log and comes back as it was hashed', async (fresh) => {
   await using data = await fresh.open();

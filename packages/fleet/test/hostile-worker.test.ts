@@ -138,7 +138,7 @@ test('a worker whose failures others make good is quarantined, visibly, and gets
   const waiting = await s.fleet.submit('alice', request(s.input.cid));
   await new Promise((resolve) => { setTimeout(resolve, 500); });
   expect(await s.fleet.state.coordinator.get(waiting.job_id)).toMatchObject({ state: 'queued' });
-  await s.fleet.state.coordinator.releaseWorker('liar');
+  await s.fleet.state.coordinator.changeWorker('liar', { quarantined: false });
   expect((await s.worker.assignment(3)).job_id).toBe(waiting.job_id);
 });
 

@@ -61,18 +61,20 @@ export class AuditTrail implements AsyncDisposable {
   }
 
   /** A change that only takes rights away: made even while the audit can't be written. Then its event is written when it can. */
-  async reduce<T>(change: (tx: Tx) => Promise<T>, entry: AuditEntry): Promise<T> {
+  async reduce<T>(change: (tx: Tx) => Promise<T>, entry: AuditEntry | ((result: T) => AuditEntry)): Promise<T> {
+    const entryOf = (result: T): AuditEntry => (typeof entry === 'function' ? entry(result) : entry);
     const { data } = this.#parts;
     try {
       return await data.write(async (tx) => {
         const result = await change(tx);
-        await this.record(tx, entry);
+        await this.record(tx, entryOf(result));
         return result;
       });
     } catch (error) {
       if (!(error instanceof WeirError) || error.code !== 'audit.unavailable') throw error;
       const result = await data.write(change);
-      this.later({ ...entry, reason: `${entry.reason} (done while the audit could not be written)` });
+      const late = entryOf(result);
+      this.later({ ...late, reason: `${late.reason} (done while the audit could not be written)` });
       return result;
     }
   }

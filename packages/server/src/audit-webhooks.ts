@@ -30,7 +30,13 @@ const maxSecretBytes = 4_096;
 export const webhookName = ({ url }: Settings): string => `webhook-${createHash('sha256').update(url).digest('hex').slice(0, 16)}`;
 
 type Hook = Readonly<{ name: string; url: URL; wants: (action: string) => boolean; key: () => MessageKey; broker: OutboundBroker }>;
-type Parts = Readonly<{ data: Data; audit: AuditTrail; clock: Clock; log: Logger; instance: string; instanceKey: () => TokenKey; deadAfterDays: number; node: string }>;
+type Parts = Readonly<{
+  data: Data; audit: AuditTrail; clock: Clock; log: Logger; instance: string; deadAfterDays: number;
+  /** The audit key: its public half is in every export and verification, so a receiver can have it. */
+  signingKey: () => TokenKey;
+  /** Who delivers here, apart from other nodes. */
+  node: string;
+}>;
 
 export class AuditWebhooks implements AsyncDisposable {
   readonly #parts: Parts;
@@ -131,14 +137,14 @@ export async function openWebhooks(parts: Parts, settings: readonly Settings[]):
   return new AuditWebhooks(parts, hooks);
 }
 
-async function openHook(settings: Settings, { instanceKey }: Parts): Promise<Hook> {
+async function openHook(settings: Settings, { signingKey }: Parts): Promise<Hook> {
   const url = new URL(settings.url);
   const name = webhookName(settings);
   const secret = settings.secret_file === undefined ? settings.secret : Buffer.from(await readPrivateFile(settings.secret_file, maxSecretBytes)).toString('utf8').trim();
   const shared = secret === undefined ? undefined : sharedSecretKey(name, secret, '[[audit.webhooks]] secret');
   return {
     name, url, wants: (action) => settings.events.some((event) => (event.endsWith('*') ? action.startsWith(event.slice(0, -1)) : action === event)),
-    key: () => messageKey(shared ?? instanceKey()),
+    key: () => messageKey(shared ?? signingKey()),
     broker: new OutboundBroker({ rules: [{ url: `${url.protocol}//${url.host}/*`, networks: settings.allow_networks }], limits: { responseBytes: 65_536, concurrent: 1 } }),
   };
 }

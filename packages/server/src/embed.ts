@@ -8,6 +8,7 @@ import { loadConfig } from './config/load.ts';
 import { embeddedAddress, embeddedStores } from './embedded-stores.ts';
 import { firstAdmin } from './first-start.ts';
 import { serve } from './serve.ts';
+import { changeEntry } from './audit-trail.ts';
 import { storeUpload } from './store-upload.ts';
 
 export type WeirOptions = Readonly<{
@@ -92,9 +93,11 @@ async function streamToIpfs(
   { principal = firstAdmin, address = embeddedAddress, signal, filename, expectedSize, maxBytes = app.config.content.max_upload_bytes, onProgress }: StreamToIpfsOptions,
 ): Promise<{ cid: string; size: number; contentType: string }> {
   const identity = await app.gatekeeper.identities.ofPrincipal(principal, address);
-  await app.gatekeeper.admit({ identity, action: 'content.write', resource: { kind: 'none' }, address, requestId: newUlid(app.clock()) });
+  const requestId = newUlid(app.clock());
+  const admission = await app.gatekeeper.admit({ identity, action: 'content.write', resource: { kind: 'none' }, address, requestId });
   const row = await storeUpload(app, principal, counted(content, onProgress), {
     title: filename, maxBytes, expectedSize, signal: AbortSignal.any([app.stopping, ...(signal === undefined ? [] : [signal])]),
+    entry: (stored) => changeEntry(admission, `holding:${stored.id}`, requestId, `${stored.size} bytes`),
   });
   return { cid: row.cid, size: row.size, contentType: row.content_type };
 }

@@ -40,8 +40,8 @@ export async function openFleet({ instance, clock, content, gatekeeper, audit, l
     signGrant: jobGrantSigner(tokenAudience, tokenAudience, () => signing.job.signing),
     authorizeInput: async (owner, holding) => (await holdingById(data.read, holding)) !== undefined && readableByOwnerOfJob(gatekeeper, { data, clock }, owner, holding),
     verifyOutputs: mediaVerifier({ data, content, scratch: directory.jobs }),
-    record: (tx, { action, principal, job, reason }) => audit.record(tx, {
-      class: 'B', principal, address: '', action, object: `job:${job}`, decision: reason === 'not_held' ? 'refused' : 'allowed', reason, requestId: '',
+    record: (tx, { action, principal, job, worker, reason }) => audit.record(tx, {
+      class: 'B', principal, address: '', action, object: worker === undefined ? `job:${job}` : `worker:${worker}`, decision: reason === 'not_held' ? 'refused' : 'allowed', reason, requestId: '',
     }),
     onError: (error, doing) => log.error({ err: error }, `the fleet failed while ${doing}`),
   });

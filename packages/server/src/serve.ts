@@ -133,7 +133,7 @@ export async function serve({ config, configWarnings = [], dataFlag, environment
   audit.start(gatekeeper.refusals);
   audit.later(startEntry(config));
   starting.use(await openWebhooks({
-    data: instance.data, audit, clock: clock.now, log, instance: instance.id, instanceKey: () => instance.signing.instance.signing,
+    data: instance.data, audit, clock: clock.now, log, instance: instance.id, signingKey: () => instance.signing.audit.signing,
     deadAfterDays: config.audit.webhook_dead_days, node: instance.auditSigner.writer,
   }, config.audit.webhooks));
   const server = buildHttpServer(app, tls, await openWebPage(app, webFolder, offeredMethods(allRoutes)));

@@ -33,6 +33,7 @@ export function acceptSockets(server: Server, app: App): () => void {
         if (socket.destroyed) return right[Symbol.dispose]();
         sockets.handleUpgrade(incoming, socket, head, (accepted) => {
           endWith(accepted, right.signal);
+          noteConnection(app, accepted, worker, address);
           fleet(app).attach(accepted, { worker, address, signAssignment: sign, newKeys: successors });
         });
       },
@@ -75,6 +76,13 @@ function signerFor(app: App, record: PrincipalRecord, byHmac: boolean): (assignm
   const hmac = record.keys.find((key) => key.algorithm === 'hmac-sha256');
   if (byHmac && hmac !== undefined) return (assignment) => signAssignment(assignmentKeyOfHmac(hmac.key), assignment);
   return (assignment) => signAssignment(assignmentKeyOfPrivate(privateHalf(app.signing.instance.signing)), assignment);
+}
+
+/** That a worker came, and that it left. */
+function noteConnection(app: App, socket: WebSocket, worker: string, address: string): void {
+  const entry = { class: 'B', principal: worker, address, object: `worker:${worker}`, decision: 'allowed', requestId: '' } as const;
+  app.audit.later({ ...entry, action: 'worker.connect', reason: 'connected' });
+  socket.once('close', (code) => app.audit.later({ ...entry, action: 'worker.leave', reason: `closed with ${code}` }));
 }
 
 function privateHalf(key: TokenKey): KeyObject {

@@ -19,7 +19,7 @@ import { auditWarnings } from '../src/audit-warnings.ts';
 import { openWebhooks } from '../src/audit-webhooks.ts';
 import { Config } from '../src/config/schema.ts';
 
-const instanceKey = newTokenKey('instance-1');
+const auditKey = newTokenKey('audit-1');
 const local = ['127.0.0.0/8'];
 type Received = Readonly<{ id: string; action: string; object: string; body: string; request: IncomingMessage }>;
 
@@ -68,7 +68,7 @@ class Bench implements AsyncDisposable {
   }
 
   start(settings: Config['audit'], node = 'one', deadAfterDays = 7) {
-    const parts = { data: this.data, audit: this.audit, clock: () => this.nowMs, log: this.log, instance: 'weir-test', instanceKey: () => instanceKey, deadAfterDays, node };
+    const parts = { data: this.data, audit: this.audit, clock: () => this.nowMs, log: this.log, instance: 'weir-test', signingKey: () => auditKey, deadAfterDays, node };
     return openWebhooks(parts, settings.webhooks);
   }
 
@@ -95,7 +95,7 @@ async function until(what: () => boolean | Promise<boolean>, ms = 15_000): Promi
 
 const many = (count: number, prefix = 'grant.n'): string[] => Array.from({ length: count }, (_, index) => `${prefix}${index}`);
 
-test('events arrive in order, those that are wanted and from now on, each signed by the instance', async () => {
+test('events arrive in order, those that are wanted and from now on, each signed by the audit key', async () => {
   await using bench = await Bench.open();
   await using hook = await receiver();
   await bench.note('grant.before');
@@ -105,8 +105,8 @@ test('events arrive in order, those that are wanted and from now on, each signed
   await wait(50);
   expect(hook.received.map(({ action }) => action)).toEqual([...many(30), 'key.rotate']);
 
-  if (instanceKey.algorithm !== 'EdDSA') throw new Error('not EdDSA');
-  const key: MessageKey = { id: instanceKey.id, algorithm: 'ed25519', public: instanceKey.public };
+  if (auditKey.algorithm !== 'EdDSA') throw new Error('not EdDSA');
+  const key: MessageKey = { id: auditKey.id, algorithm: 'ed25519', public: auditKey.public };
   for (const { request, body, id } of hook.received) {
     const read = readRequestSignature({ method: 'POST', target: request.url ?? '', headers: request.headers }, 'weir-test');
     if (read === undefined) throw new Error('not signed');

@@ -27,7 +27,8 @@ export type VerifyOutputs = (job: VerificationRequest, signal: AbortSignal) => P
 export type VerificationRequest = Readonly<{ specification: Specification; outputs: readonly Readonly<{ name: string; received: Received }>[] }>;
 
 /** What happened to a job, for the audit; written in the transaction of the change. */
-export type JobAudit = Readonly<{ action: string; principal: string; job: string; reason: string }>;
+/** With `worker`, to that worker because of the job. */
+export type JobAudit = Readonly<{ action: string; principal: string; job: string; reason: string; worker?: string }>;
 export type RecordAudit = (tx: Tx, event: JobAudit) => Promise<void>;
 
 /** Milliseconds. `grace`: how long after the start leases are not swept, so that workers of before can come back. */

@@ -6,6 +6,7 @@ import { newUlid, systemClock, type Clock } from '@weir/contracts/clock';
 import { WeirError } from '@weir/contracts/errors';
 import { terminalStates, type Job, type JobEvent, type JobRequest, type JobState, type LogLine } from '@weir/contracts/jobs';
 import type { Worker } from '@weir/contracts/workers';
+import type { Tx } from '@weir/data/schema';
 import { cancelJob, findJob, insertJob, listJobs, retryJob, type Attempt, type JobRow } from '../store.ts';
 import { announce, defaultTimings, writeLog, type Context, type Timings } from './context.ts';
 import { dispatch } from './dispatch.ts';
@@ -226,14 +227,19 @@ export class Coordinator implements AsyncDisposable {
     return workers.map((worker) => ({ ...worker, connected: worker.connected && (this.#sessions.has(worker.worker) || Date.parse(worker.last_seen_at) > liveAfter) }));
   }
 
-  /** Stops giving new jobs to a worker, or starts again. Errors: `object.absent`. */
-  async drainWorker(worker: string, draining: boolean): Promise<void> {
-    if (!(await this.#context.data.write((tx) => setDraining(tx, worker, draining)))) throw new WeirError('object.absent');
-    this.#wakeDispatch();
-  }
-
-  async releaseWorker(worker: string): Promise<void> {
-    if (!(await this.#context.data.write((tx) => releaseFromQuarantine(tx, worker)))) throw new WeirError('object.absent');
+  /**
+   * `draining` stops giving new jobs to a worker, or starts again; `quarantined: false` lets it out of quarantine. `record` audits in the
+   * same transaction. Errors: `object.absent`.
+   */
+  async changeWorker(
+    worker: string, { draining, quarantined }: Readonly<{ draining?: boolean | undefined; quarantined?: false | undefined }>, record: (tx: Tx) => Promise<void> = async () => undefined,
+  ): Promise<void> {
+    await this.#context.data.write(async (tx) => {
+      const drained = draining === undefined || await setDraining(tx, worker, draining);
+      const released = quarantined === undefined || await releaseFromQuarantine(tx, worker);
+      if (!drained || !released) throw new WeirError('object.absent');
+      await record(tx);
+    });
     this.#wakeDispatch();
   }
 

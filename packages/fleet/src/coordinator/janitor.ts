@@ -2,7 +2,7 @@
 import { receivedOf, takeOrphans } from '../output-store.ts';
 import { excludedWorkers, sweepExpired, sweepStalled, takeVerifications, type JobRow } from '../store.ts';
 import { announce, verificationLease, writeLog, type Context } from './context.ts';
-import { noteFailure } from './registry.ts';
+import { blameWorker } from './registry.ts';
 import { discardAll } from './transfers.ts';
 
 /** `released`: jobs taken from workers that stopped answering or stalled. `verifications`: jobs whose verification is ours now. */
@@ -24,7 +24,7 @@ export async function sweep(context: Context): Promise<Swept> {
   });
   for (const row of swept.released) {
     const worker = excludedWorkers(row).at(-1);
-    if (worker !== undefined && row.state !== 'canceled') await context.data.write((tx) => noteFailure(tx, worker, row.id));
+    if (worker !== undefined && row.state !== 'canceled') await context.data.write((tx) => blameWorker(context, tx, worker, row.id));
     const line = { stream: 'weir', text: `Taken from ${worker ?? 'its worker'}, which stopped answering or made no progress.` } as const;
     // Who follows the job stops at its end, so the line comes before that; otherwise the state must not come after the next one.
     if (row.state === 'queued') announce(context, row);

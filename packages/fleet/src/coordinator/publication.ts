@@ -5,7 +5,7 @@ import { outputsOf, receivedOf, takeOutputs } from '../output-store.ts';
 import { completeJob, excludedWorkers, findJob, renewVerification, type Attempt, type JobRow } from '../store.ts';
 import { announce, verificationLease, writeLog, type Context, type ExaminedOutput } from './context.ts';
 import { linkPlaylists } from './playlists.ts';
-import { noteFailure, noteSuccess } from './registry.ts';
+import { blameWorker, noteSuccess } from './registry.ts';
 import { reportFailed } from './reports.ts';
 import { specificationOf, toWire, type Specification } from './specification.ts';
 import { discardAll } from './transfers.ts';
@@ -65,7 +65,7 @@ async function publish(context: Context, job: JobRow, attempt: Attempt, examined
     const done = await completeJob(tx, attempt, JSON.stringify(published), now);
     await noteSuccess(tx, attempt.worker);
     // Whoever failed what another could do has a failure to its name.
-    for (const worker of excludedWorkers(done)) await noteFailure(tx, worker, done.id);
+    for (const worker of excludedWorkers(done)) await blameWorker(context, tx, worker, done.id);
     await context.record(tx, { action: 'job.complete', principal: attempt.worker, job: done.id, reason: '' });
     return done;
   });

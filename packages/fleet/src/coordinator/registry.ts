@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { toInstant } from '@weir/contracts/identity';
 import { Capabilities, JobClass, type Worker, type WorkerMessage } from '@weir/contracts/workers';
 import type { Schema, Tx } from '@weir/data/schema';
+import type { Context } from './context.ts';
 
 export type Hello = Extract<WorkerMessage, { type: 'hello' }>;
 type WorkerRow = Selectable<Schema['worker']>;
@@ -54,6 +55,11 @@ export async function noteFailure(tx: Tx, worker: string, job: string): Promise<
   await tx.updateTable('worker').set({ failures_in_row: JSON.stringify(failures), quarantined: quarantined ? 1 : row.quarantined })
     .where('id', '=', worker).execute();
   return quarantined && row.quarantined === 0;
+}
+
+/** Counts a failed job against a worker; that it is quarantined by this one is audited. */
+export async function blameWorker({ record }: Pick<Context, 'record'>, tx: Tx, worker: string, job: string): Promise<void> {
+  if (await noteFailure(tx, worker, job)) await record(tx, { action: 'worker.quarantine', principal: 'weir', worker, job, reason: `${failuresToQuarantine} jobs failed on it in a row, the last ${job}` });
 }
 
 export async function noteSuccess(tx: Tx, worker: string): Promise<void> {

@@ -2,7 +2,7 @@
 import { workerStopping, type LogText, type WorkerMessage } from '@weir/contracts/workers';
 import { beginVerification, failAttempt, findJob, interruptAttempt, recordProgress, renewLeases, startAttempt, type Attempt, type JobRow } from '../store.ts';
 import { announce, verificationLease, writeLog, type Context } from './context.ts';
-import { noteFailure } from './registry.ts';
+import { blameWorker } from './registry.ts';
 
 type Said<T extends WorkerMessage['type']> = Extract<WorkerMessage, { type: T }>;
 export type HeldAttempt = Readonly<{ job: string; fence: number; state: string }>;
@@ -54,7 +54,7 @@ export async function reportFailed(context: Context, attempt: Attempt, failure: 
     const now = context.clock();
     if (failure.code === workerStopping) return await interruptAttempt(tx, attempt, now);
     const ended = await failAttempt(tx, attempt, failure, now);
-    if (ended !== undefined && ended.state !== 'canceled' && ownFaults.has(failure.code)) await noteFailure(tx, attempt.worker, attempt.job);
+    if (ended !== undefined && ended.state !== 'canceled' && ownFaults.has(failure.code)) await blameWorker(context, tx, attempt.worker, attempt.job);
     return ended;
   });
   if (row !== undefined) announce(context, row);

@@ -68,7 +68,7 @@ const Issuer = z.strictObject({
 const AuditWebhook = z.strictObject({
   url: z.url({ protocol: /^https?$/ }).max(2_048).meta({ description: 'Where to send: https, or http in a network of allow_networks' }),
   events: z.array(z.string().regex(/^[a-z_.]{0,64}\*?$/, 'an action such as grant.create, or grant.*')).min(1).max(100).default(['*']).meta({ description: 'Actions, each whole or ending in *' }),
-  secret: z.string().max(1_024).optional().meta({ description: 'Sign with HMAC-SHA256 under this in place of the instance key' }),
+  secret: z.string().max(1_024).optional().meta({ description: 'Sign with HMAC-SHA256 under this in place of the audit key' }),
   secret_file: z.string().max(4_096).optional().meta({ description: 'A file with the secret, closed to others (chmod 600)' }),
   allow_networks: z.array(Cidr).max(20).default([]).meta({ description: 'Private networks that this address may lie in' }),
 }).refine(({ url, allow_networks: networks }) => url.startsWith('https:') || networks.length > 0, 'http is only for a private network: use https, or name the network in allow_networks')

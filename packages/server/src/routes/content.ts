@@ -50,12 +50,14 @@ export const routes = [
   }),
 ];
 
-async function upload({ app, principal, query, incoming, upload: body, signal }: Context<unknown, z.output<typeof UploadQuery>, unknown>): Promise<StoredHolding['row']> {
+async function upload({ app, admission, principal, query, incoming, upload: body, requestId, signal }: Context<unknown, z.output<typeof UploadQuery>, unknown>): Promise<StoredHolding['row']> {
   const maxBytes = app.config.content.max_upload_bytes;
   const file = await firstFile(incoming, body, maxBytes);
   const announced = file.size;
   if (announced !== undefined && announced > maxBytes) throw new WeirError('request.too_large', `An upload may have at most ${maxBytes} bytes; [content] max_upload_bytes sets that.`);
-  return storeUpload(app, principal, file.bytes, { title: query.filename ?? file.name, maxBytes, expectedSize: announced, signal });
+  return storeUpload(app, principal, file.bytes, {
+    title: query.filename ?? file.name, maxBytes, expectedSize: announced, signal, entry: (row) => changeEntry(admission, `holding:${row.id}`, requestId, `${row.size} bytes`),
+  });
 }
 
 export const toContent = (row: StoredHolding['row']): z.input<typeof Content> => ({

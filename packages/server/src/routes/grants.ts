@@ -65,15 +65,13 @@ export const routes = [
     method: 'DELETE', path: '/api/v1/grants', action: 'grant.revoke', query: WhichGrants, reply: GrantsRevoked, resource: (_, { owner }) => ({ kind: 'own', owner }),
     summary: 'Take back every link to one content of yours (cid), or to all (all=1); who reads by them now is cut off',
   }, async ({ app, admission, principal, query: { owner = principal, cid }, requestId }) => {
-    const revoked = await app.data.write(async (tx) => {
+    const { ids } = await app.audit.reduce(async (tx) => {
       const holding = cid === undefined ? undefined : await findHolding(tx, owner, parseCid(cid).digest);
       if (cid !== undefined && holding === undefined) throw new WeirError('object.absent');
-      const ids = await revokeGrantsOf(tx, { issuer: owner, holding: holding?.id }, app.clock());
-      await app.audit.record(tx, changeEntry(admission, holding === undefined ? `principal:${owner}` : `holding:${holding.id}`, requestId, `${ids.length} links`));
-      return ids.length;
-    });
+      return { holding, ids: await revokeGrantsOf(tx, { issuer: owner, holding: holding?.id }, app.clock()) };
+    }, ({ holding, ids: ended }) => changeEntry(admission, holding === undefined ? `principal:${owner}` : `holding:${holding.id}`, requestId, `${ended.length} links`));
     await app.gatekeeper.epochs.refresh();
-    return { revoked };
+    return { revoked: ids.length };
   }),
 
   route({

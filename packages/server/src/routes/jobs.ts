@@ -77,13 +77,14 @@ export const routes = [
   route({
     method: 'PUT', path: '/api/v1/jobs/:id/outputs/:name', action: 'job.report', parameters: z.strictObject({ id: Ulid, name: OutputName }), body: 'stream',
     resource: ({ id, name }) => ({ kind: 'job-part', job: id, part: `output:${name}` }), summary: 'One output, from the worker that holds the job',
-  }, async ({ app, admission, principal, parameters, incoming, upload, signal }) => {
+  }, async ({ app, admission, principal, parameters, incoming, requestId, upload, signal }) => {
     const size = Number(incoming.headers['content-length']);
     if (!Number.isSafeInteger(size)) throw new WeirError('request.invalid', 'An output is sent with its Content-Length.');
     const claimed = incoming.headers['x-weir-sha256'];
     await fleet(app).receiveOutput({ job: parameters.id, fence: admission.identity.job?.fence ?? 0, worker: principal }, {
       name: parameters.name, size, sha256: typeof claimed === 'string' ? claimed : undefined, bytes: upload, signal,
     });
+    app.audit.opened(admission, requestId, `job:${parameters.id}/output:${parameters.name}`);
   }),
 ];
 
@@ -108,11 +109,13 @@ async function submit({ app, admission, principal, body, address, requestId, inc
 }
 
 /** The plaintext goes to the worker that holds the lease, and to nobody else; ranges let it go on where a connection broke. */
-async function sendInput({ app, admission, principal, parameters, incoming, reply, signal }: Context<{ id: string; index: number }, unknown, unknown>): Promise<void> {
+async function sendInput({ app, admission, principal, parameters, incoming, reply, requestId, signal }: Context<{ id: string; index: number }, unknown, unknown>): Promise<void> {
   const fence = admission.identity.job?.fence ?? 0;
   const input = await fleet(app).openInput(parameters.id, fence, principal, parameters.index);
   const row = await holdingById(app.data.read, input.holding);
   if (row === undefined) throw new WeirError('object.absent');
+  // A worker that goes on where a connection broke opens nothing new.
+  if (/^bytes=[1-9]/.exec(incoming.headers.range ?? '') === null) app.audit.opened(admission, requestId, `job:${parameters.id}/input:${parameters.index}`);
   const response = reply.stream();
   const media = {
     size: row.size, contentType: 'application/octet-stream', title: `input-${parameters.index}`, etag: `"${row.blob}"`, cacheControl: 'private, no-store', pace: 'kernel' as const,

@@ -49,11 +49,7 @@ export const routes = [
     resource: (_, { owner }) => ({ kind: 'own', owner }), summary: 'Revoke all tokens of yours (or of `owner`) everywhere; sessions stay',
   }, async ({ app, admission, principal, query, requestId }) => {
     const owner = query.owner ?? principal;
-    const revoked = await app.data.write(async (tx) => {
-      const count = await revokeTokensOf(tx, owner, app.clock());
-      await app.audit.record(tx, changeEntry(admission, `principal:${owner}`, requestId, `${count} tokens revoked`));
-      return count;
-    });
+    const revoked = await app.audit.reduce((tx) => revokeTokensOf(tx, owner, app.clock()), (count) => changeEntry(admission, `principal:${owner}`, requestId, `${count} tokens revoked`));
     await app.gatekeeper.epochs.refresh();
     return { revoked };
   }),

@@ -36,8 +36,6 @@ export const routes = [
   route({
     method: 'PATCH', path: '/api/v1/workers/:name', action: 'worker.manage', parameters: ByName, body: WorkerChange, summary: 'Drain a worker, or release it from quarantine',
   }, async ({ app, admission, parameters, body, requestId }) => {
-    if (body.draining !== undefined) await fleet(app).drainWorker(parameters.name, body.draining);
-    if (body.quarantined === false) await fleet(app).releaseWorker(parameters.name);
-    await app.data.write((tx) => app.audit.record(tx, changeEntry(admission, `worker:${parameters.name}`, requestId, JSON.stringify(body))));
+    await fleet(app).changeWorker(parameters.name, body, (tx) => app.audit.record(tx, changeEntry(admission, `worker:${parameters.name}`, requestId, JSON.stringify(body))));
   }),
 ];
