@@ -1,7 +1,9 @@
 /** Who may use which content of an application: its policies, its content keys (grants), and what is open by them now. */
 import { newUlid, type Clock } from '@weir/contracts/clock';
 import { WeirError } from '@weir/contracts/errors';
+import { Cidr, PrincipalId } from '@weir/contracts/identity';
 import { Policy, type PolicyLevel } from '@weir/contracts/policies';
+import { z } from 'zod';
 import { parseCid } from './content-id.ts';
 import type { GrantRecord } from './principals.ts';
 import { admitHolding, type Holding, type Subject } from './rights.ts';
@@ -82,7 +84,8 @@ export class StreamingAccess {
     return record !== undefined && !record.disabled && record.rights.has('share_content');
   }
 
-  async createKey(digest: string, { userId, owner = application, expiresInSeconds = 3_600, networks = [], uses }: ContentKeyOrder): Promise<string> {
+  async createKey(digest: string, order: ContentKeyOrder): Promise<string> {
+    const { userId, owner, expiresInSeconds, networks, uses } = parseKeyOrder(order);
     const { stores, keys, issuer, clock } = this.#parts;
     const holding = (await stores.policies.holdingsOf(digest)).find((candidate) => candidate.owner === owner);
     if (holding === undefined) throw new WeirError('object.absent', 'This content has no policy of that owner yet; set one first.');
@@ -153,6 +156,20 @@ export class StreamingAccess {
     if (now > 0) this.#open.set(opening, now);
     else this.#open.delete(opening);
   }
+}
+
+const KeyOrder = z.strictObject({
+  userId: PrincipalId.optional(),
+  owner: z.string().max(64).default(application),
+  expiresInSeconds: z.int().min(1).max(31_536_000).default(3_600),
+  networks: z.array(Cidr).max(100).default([]),
+  uses: z.int().min(1).max(1_000_000).optional(),
+});
+
+function parseKeyOrder(order: ContentKeyOrder): z.output<typeof KeyOrder> {
+  const parsed = KeyOrder.safeParse(order);
+  if (!parsed.success) throw new WeirError('request.invalid', `No content key is made of this: ${parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')}`);
+  return parsed.data;
 }
 
 const openingKey = (digest: string, claims: StreamingClaims | undefined): string => `${digest} ${claims?.userId ?? ''}`;

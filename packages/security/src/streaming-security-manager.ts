@@ -130,6 +130,9 @@ export class StreamingSecurityManager implements AsyncDisposable {
 
   revokeContentKey(key: string): Promise<void> { return this.#revoke(this.#access.revokeKey(key)); }
 
+  /** Whether a limit of this name is configured: for whoever takes a name now and counts by it later. */
+  hasRateLimit(action: string): boolean { return this.#limitNames.has(action); }
+
   /** Counts one use. `config.invalid` for a name that nobody configured: it would silently count as something else. */
   checkRateLimit(clientId: string, action = 'default'): RateVerdict {
     if (!this.#limitNames.has(action)) throw new WeirError('config.invalid', `There is no rate limit "${action}"; add rateLimits.${action}, or use one of: ${[...this.#limitNames].join(', ')}.`);

@@ -5,7 +5,8 @@ import type { EpochStore } from './epochs.ts';
 import type { GrantRecord, PrincipalRecord } from './principals.ts';
 import type { Holding } from './rights.ts';
 
-export type IssuedToken = Readonly<{ jti: string; userId: string; issuer: string; expiresAtMs: number }>;
+/** `cidAccess`: canonical ids of what the issuer shares by it. */
+export type IssuedToken = Readonly<{ jti: string; userId: string; issuer: string; cidAccess: readonly string[]; expiresAtMs: number }>;
 
 /** Every change moves an epoch (`token:JTI`, `principal:USER`), so that what is open is decided anew. */
 export interface TokenStore {

@@ -1,7 +1,8 @@
 /** Tokens of an application's streaming security: made, verified, ended, and asked about again for as long as something is open. */
 import { newUlid, type Clock } from '@weir/contracts/clock';
 import { WeirError } from '@weir/contracts/errors';
-import { PrincipalId, RoleName } from '@weir/contracts/identity';
+import { PermissionName, PrincipalId, RoleName } from '@weir/contracts/identity';
+import { z } from 'zod';
 import { parseCid } from './content-id.ts';
 import type { PrincipalRecord } from './principals.ts';
 import { effectivePermissions, type Subject } from './rights.ts';
@@ -36,6 +37,23 @@ export const application = '';
 /** The longest life of a token. */
 const longestTokenMs = 31_622_400_000;
 
+const Order = z.strictObject({
+  userId: PrincipalId,
+  role: RoleName.default('user'),
+  permissions: z.array(PermissionName).max(100).optional(),
+  cidAccess: z.array(z.string().max(300).transform((cid) => parseCid(cid).cid)).max(32).default([]),
+  audience: z.string().regex(/^[\x21-\x7e]{1,256}$/).optional(),
+  expiresInSeconds: z.int().min(1).max(31_536_000).optional(),
+  notBefore: z.date().optional(),
+  issuer: z.union([PrincipalId, z.literal(application)]).default(application),
+});
+
+function parseOrder(order: TokenOrder): z.output<typeof Order> {
+  const parsed = Order.safeParse(order);
+  if (!parsed.success) throw new WeirError('request.invalid', `No token is made of this: ${parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')}`);
+  return parsed.data;
+}
+
 type Parts = Readonly<{ stores: StreamingStores; keys: PurposeKeys; roles: ReadonlyMap<string, Role>; issuer: string; expirySeconds: number; clock: Clock }>;
 type Verified = Readonly<{ claims: ClaimsOf['access']; shared: boolean }>;
 
@@ -49,11 +67,10 @@ export class StreamingTokens {
     this.#cache = new TokenCache({ purpose: 'access', issuer: parts.issuer, audience: parts.issuer, keys: parts.keys.all });
   }
 
-  async create({ userId, role = 'user', permissions, cidAccess, audience, expiresInSeconds, notBefore, issuer = application }: TokenOrder): Promise<string> {
+  async create(order: TokenOrder): Promise<string> {
+    const { userId, role, permissions, cidAccess, audience, expiresInSeconds, notBefore, issuer } = parseOrder(order);
     const { stores: { tokens }, keys, clock } = this.#parts;
     const signing = keys.signing();
-    if (!PrincipalId.safeParse(userId).success) throw new WeirError('request.invalid', 'A user is named with a-z, 0-9, ".", "_", "-", at most 64 characters.');
-    if (!RoleName.safeParse(role).success) throw new WeirError('role.unknown', 'A role is named with a-z, 0-9, "_", "-", at most 32 characters.');
     if (signing.algorithm === 'HS256' && !sharedSecretMayCarry(role, permissions)) {
       throw new WeirError('role.exceeds', 'A token under a shared secret never carries the role admin or a manage_* permission; use a key ring.');
     }
@@ -64,9 +81,9 @@ export class StreamingTokens {
     const jti = newUlid(clock());
     const token = signToken('access', {
       iss: this.#parts.issuer, aud: audience ?? this.#parts.issuer, sub: userId, role, iat, nbf: notBefore === undefined ? iat : Math.floor(notBefore.getTime() / 1_000), exp, jti,
-      ...(permissions === undefined ? {} : { permissions }), ...(cidAccess === undefined ? {} : { cid_access: cidAccess.map((cid) => parseCid(cid).cid) }),
+      ...(permissions === undefined ? {} : { permissions }), ...(cidAccess.length === 0 ? {} : { cid_access: cidAccess }),
     }, signing);
-    await tokens.issued({ jti, userId, issuer, expiresAtMs: exp * 1_000 });
+    await tokens.issued({ jti, userId, issuer, cidAccess, expiresAtMs: exp * 1_000 });
     return token;
   }
 

@@ -29,6 +29,8 @@ const excessForgottenMs = 60_000;
 const politeMs = 250;
 
 export function guardWebSockets(server: Pick<Server, 'on' | 'listenerCount'>, sockets: WebSocketServer, security: StreamingSecurityManager, options: GuardedSockets): void {
+  const { limit = 'signaling' } = options;
+  if (!security.hasRateLimit(limit)) throw new WeirError('config.invalid', `There is no rate limit "${limit}"; add rateLimits.${limit}.`);
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (request.url?.split('?')[0] !== options.path) {
       if (server.listenerCount('upgrade') === 1) refuse(socket, new WeirError('route.absent'));

@@ -84,6 +84,16 @@ test('a token for another audience is not accepted here', async () => {
   expect(await security.verifyToken(await security.createToken({ userId: 'ann', audience: 'elsewhere' }))).toMatchObject({ valid: false, reason: 'audience' });
 });
 
+test('an order that makes no sense is refused before anything is signed', async () => {
+  const { security } = manager();
+  const orders: object[] = [{ userId: 'Ann' }, { userId: '' }, { userId: 'ann', role: 'Über' }, { userId: 'ann', permissions: ['READ'] }, { userId: 'ann', expiresInSeconds: 0 }, { userId: 'ann', expiresInSeconds: 1e9 },
+    { userId: 'ann', expiresInSeconds: Number.NaN }, { userId: 'ann', notBefore: new Date(Number.NaN) }, { userId: 'ann', audience: 'two words' }, { userId: 'ann', admin: true }];
+  for (const order of orders) await expect(security.createToken(order as { userId: string }), JSON.stringify(order)).rejects.toThrow(code('request.invalid'));
+  await expect(security.createToken({ userId: 'ann', cidAccess: ['rubbish'] })).rejects.toThrow(code('content.id'));
+  await security.setContentPolicy(cid, { level: 'private' });
+  for (const order of [{ uses: 0 }, { expiresInSeconds: -1 }, { networks: ['everywhere'] }, { userId: 'Ann' }]) await expect(security.generateContentKey(cid, order)).rejects.toThrow(code('request.invalid'));
+});
+
 test('a token under a shared secret never carries admin or a right that manages; under a key ring it may', async () => {
   const { security } = manager();
   await expect(security.createToken({ userId: 'ann', role: 'admin' })).rejects.toThrow(code('role.exceeds'));

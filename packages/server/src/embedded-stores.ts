@@ -6,7 +6,7 @@ import { epochsSince, moveEpochs } from '@weir/data/epochs';
 import type { Tx } from '@weir/data/schema';
 import { revokeGrant, useGrant } from '@weir/data/security-stores/grants';
 import { identityStore } from '@weir/data/security-stores/identity-store';
-import { endEverything } from '@weir/data/security-stores/tokens';
+import { endEverything, holdingsToShare } from '@weir/data/security-stores/tokens';
 import type { ActionName } from '@weir/security/actions';
 import type { Admission } from '@weir/security/gatekeeper';
 import type { StreamingStores } from '@weir/security/streaming-stores';
@@ -34,10 +34,16 @@ export function embeddedStores(app: App): StreamingStores {
       isRevoked: (jti) => identities.isTokenRevoked(jti),
       issuerOf: async (jti) => (await data.read.selectFrom('token').select('issuer').where('jti', '=', jti).executeTakeFirst())?.issuer,
       validFromMs: async (user) => (await data.read.selectFrom('principal').select('tokens_valid_from').where('id', '=', user).executeTakeFirst())?.tokens_valid_from ?? 0,
-      issued: ({ jti, userId, issuer, expiresAtMs }) => data.write(async (tx) => {
-        await tx.insertInto('token').values({ ...tokenRow, jti, principal: userId, issuer, issued_at: app.clock(), expires_at: expiresAtMs, revoked_at: null }).execute();
-        await record(app, tx, 'token.issue', `token:${jti}`, `for ${userId}`);
-      }),
+      async issued({ jti, userId, issuer, cidAccess, expiresAtMs }) {
+        if (cidAccess.length > 0) await admitOwner(app, issuer, 'grant.create');
+        await data.write(async (tx) => {
+          const shared = await holdingsToShare(tx, issuer, cidAccess);
+          await tx.insertInto('token').values({
+            ...tokenRow, jti, principal: userId, issuer, issued_at: app.clock(), expires_at: expiresAtMs, revoked_at: null, holdings: shared.length === 0 ? null : JSON.stringify(shared),
+          }).execute();
+          await record(app, tx, 'token.issue', `token:${jti}`, `for ${userId}`);
+        });
+      },
       revoke: (jti, expiresAtMs) => move(async (tx) => {
         const now = app.clock();
         // A token that another program made with the shared secret has no row yet.

@@ -88,6 +88,16 @@ test('its policies, tokens and content keys are those of the server’s doors', 
   await expect(security.setContentPolicy(cid, { owner: 'bob', level: 'public' })).rejects.toThrow(code('object.absent'));
 });
 
+test('a token that shares a content opens it at the doors and here, as long as its issuer shares it', async () => {
+  const { streamingSecurity: security } = weir;
+  await security.setContentPolicy(cid, { owner: 'ann', level: 'private' });
+  const token = await security.createToken({ userId: 'bob', cidAccess: [cid], issuer: 'ann' });
+  expect((await call('GET', `/api/v1/content/${cid}`, token)).status).toBe(200);
+  const check = await security.verifyToken(token);
+  expect(check.valid && (await security.checkContentAccess(cid, check.claims)).allowed).toBe(true);
+  await expect(security.createToken({ userId: 'ann', cidAccess: [cid], issuer: 'bob' })).rejects.toThrow(expect.objectContaining({ name: 'WeirError' }));
+});
+
 test('a running stream ends when its right does', async () => {
   await weir.streamingSecurity.setContentPolicy(cid, { owner: 'ann', level: 'private', allowedUsers: ['bob'] });
   const stream = weir.streamMedia(cid, { principal: 'bob' })[Symbol.asyncIterator]();

@@ -45,7 +45,7 @@ export const routes = [
   }),
 
   route({
-    method: 'DELETE', path: '/api/v1/principals/:name', action: 'user.write', parameters: ByName, summary: 'Remove a principal, its keys and sessions',
+    method: 'DELETE', path: '/api/v1/principals/:name', action: 'user.write', parameters: ByName, summary: 'Remove a principal, its keys and sessions, and content that only its user key opens',
   }, async ({ app, admission, parameters, requestId }) => {
     await app.data.write(async (tx) => {
       await deletePrincipal(tx, app.roles, parameters.name, app.clock());
