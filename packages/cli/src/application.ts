@@ -26,7 +26,7 @@ const root = buildRouteMap({
     brief: 'Weir: a media platform of your own',
     fullDescription: [
       'Weir: a media platform of your own', '', '  weir up                     start everything on this machine', '  weir upload talk.mp4        store a file', '  weir COMMAND --help         how a command is used', '',
-      'Commands find the server and their credentials by --server and WEIR_SERVER, WEIR_TOKEN or WEIR_TOKEN_FILE; on the machine of', 'the server they need neither. Exit codes: 0 done, 1 failed, 2 usage, 3 refused, 4 not found, 5 unreachable, 130 interrupted.',
+      'Commands find the server and their credentials by --server and WEIR_SERVER, WEIR_TOKEN or WEIR_TOKEN_FILE (or a key: WEIR_KEY_FILE, WEIR_PRINCIPAL); on the machine of', 'the server they need neither. Exit codes: 0 done, 1 failed, 2 usage, 3 refused, 4 not found, 5 unreachable, 130 interrupted.',
     ].join('\n'),
   },
 });

@@ -55,6 +55,21 @@ test('a token in a file is used where only its owner can read it', { timeout: 60
   expect({ code: refused.code, stderr: refused.stderr }).toEqual({ code: 2, stderr: expect.stringContaining('chmod 600') });
 });
 
+test('a key in a file signs every request, where only its owner can read it', { timeout: 60_000 }, async () => {
+  const key = (await sandbox.weir(['admin', 'user', 'add', 'signer', '--role', 'user', '--quiet'])).stdout.trim();
+  const keyFile = await file('signer.key', `${key}\n`);
+  const environment = { WEIR_SERVER: url, WEIR_KEY_FILE: keyFile, WEIR_PRINCIPAL: 'signer' };
+  await file('signed.bin', 'signed');
+  const cid = (await sandbox.weir(['upload', 'signed.bin', '--quiet'], { environment })).stdout.trim();
+  expect((await sandbox.weir(['get', cid, '--server', url, '--key-file', keyFile, '--as', 'signer'])).stdout).toBe('signed');
+  expect(await sandbox.weir(['ls'], { environment: { ...environment, WEIR_PRINCIPAL: 'admin' } })).toMatchObject({ code: 3, stderr: expect.stringContaining('Sign in') });
+  expect(await sandbox.weir(['ls'], { environment: { ...environment, WEIR_PRINCIPAL: '' } })).toMatchObject({ code: 2, stderr: expect.stringContaining('--as NAME') });
+  await file('signer.key', key, 0o640);
+  const refused = await sandbox.weir(['ls'], { environment });
+  expect({ code: refused.code, stderr: refused.stderr }).toEqual({ code: 2, stderr: expect.stringContaining('chmod 600') });
+  expect(refused.stderr).not.toContain(key);
+});
+
 test('permissions says who the caller is and what he may do', { timeout: 60_000 }, async () => {
   const token = (await sandbox.weir(['token', 'issue', '--principal', 'vera', '--role', 'viewer', '--quiet'])).stdout.trim();
   const environment = { WEIR_SERVER: url, WEIR_TOKEN: token };

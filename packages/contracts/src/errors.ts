@@ -49,6 +49,8 @@ export const errors = {
   'outbound.refused': { status: 403, close: 4403, exit: 3, text: 'This address may not be reached from here; a rule must name it, and its network if that is private.' },
   'outbound.failed': { status: 502, close: 1011, exit: 5, text: 'The other server did not answer as it should; see the message.' },
   'server.unreachable': { status: 502, close: 1011, exit: 5, text: 'The server does not answer.' },
+  'server.unverified': { status: 502, close: 1011, exit: 5, text: 'The answer is not signed by the server that was asked: something between here and there answered in its place, or its key changed.' },
+  'identity.clock': { status: 401, close: 4401, exit: 3, text: 'The signature is right, but not its time; set the clock of this machine right (server_time is the server’s).' },
   'server.port_used': { status: 500, close: 1011, exit: 1, text: 'The port is in use; choose another with --port.' },
   'server.stopping': { status: 503, close: 1012, exit: 5, text: 'The server is stopping; try again shortly.' },
   'system.missing': { status: 503, close: 1011, exit: 1, text: 'A program that this needs is not installed.' },

@@ -1,30 +1,39 @@
 /** The request core of the SDK: addresses, evidence, deadlines, and replies checked against the contracts. Runs in browsers and Node. */
-import { WeirError } from '@weir/contracts/errors';
+import { InstanceDocument, instancePath } from '@weir/contracts/instance';
+import { dffmpegSigner } from './dffmpeg.ts';
+import { messageSigner } from './http-message.ts';
+import { parseReply, type Shape } from './parse-reply.ts';
+import { sendForAnswer, sendForStream } from './proven.ts';
 import { readText } from './read-text.ts';
 import { remoteErrorFrom } from './remote-error.ts';
+import type { Signer, SigningKey } from './signer.ts';
+import type { Client, RawInit } from './transport.ts';
 
 const defaultTimeoutMs = 30_000;
 const maxReplyBytes = 16 * 1024 * 1024;
+
+/** The type of what every function of the SDK takes first. */
+export type { Client };
 
 export type ClientOptions = Readonly<{
   /** Where the server answers, such as `https://weir.example:4545`. A path in it is dropped. */
   baseUrl: string;
   /** The bearer token at the moment of each request; absent in browsers, where the cookie speaks. */
   token?: () => string | undefined;
+  /** Signs each request in place of a token. */
+  signer?: SignerOptions;
   fetch?: typeof globalThis.fetch;
   /** How long a request other than a transfer may take, in milliseconds. */
   timeoutMs?: number;
 }>;
 
-export type Client = Readonly<{
-  baseUrl: URL;
-  token: () => string | undefined;
-  fetch: typeof globalThis.fetch;
-  timeoutMs: number;
-}>;
-
-/** Anything that checks an unknown value and returns it typed; the contracts' schemas do. */
-export type Shape<T> = Readonly<{ parse: (value: unknown) => T }>;
+/**
+ * Who signs, and how: `http-message` (RFC 9421) signs the whole request, and a good answer that the server has not signed is refused;
+ * `dffmpeg` is for servers that know nothing else. `server` pins the server's name and keys; without, it is asked for them once.
+ */
+export type SignerOptions =
+  | Readonly<{ profile?: 'http-message'; principal: string; key: SigningKey; server?: InstanceDocument }>
+  | Readonly<{ profile: 'dffmpeg'; principal: string; secret: Uint8Array<ArrayBuffer> }>;
 
 export type Query = Readonly<Record<string, string | number | undefined>>;
 
@@ -42,16 +51,30 @@ export type Request = CallOptions & Readonly<{
   headers?: Readonly<Record<string, string>> | undefined;
 }>;
 
-/** `duplex` is what Node asks for when a body is a stream; the types of browsers do not know it yet. */
-export type RawInit = Omit<RequestInit, 'headers'> & { headers?: Record<string, string>; duplex?: 'half' };
-
 export function createClient(options: ClientOptions): Client {
-  return {
+  const unsigned: Client = {
     baseUrl: new URL('/', options.baseUrl),
     token: options.token ?? (() => undefined),
+    signer: undefined,
+    clock: { aheadMs: 0 },
     fetch: options.fetch ?? globalThis.fetch.bind(globalThis),
     timeoutMs: options.timeoutMs ?? defaultTimeoutMs,
   };
+  return options.signer === undefined ? unsigned : { ...unsigned, signer: signerOf(options.signer, unsigned) };
+}
+
+function signerOf(options: SignerOptions, client: Client): Signer {
+  if (options.profile === 'dffmpeg') return dffmpegSigner(options.principal, options.secret);
+  const { server } = options;
+  if (server !== undefined) return messageSigner(options.principal, options.key, { known: async () => server, again: async () => server });
+  let asked: Promise<InstanceDocument> | undefined;
+  const again = (): Promise<InstanceDocument> => {
+    asked = call(client, { path: instancePath, reply: InstanceDocument });
+    // Asked once more the next time; whoever waits for it now hears why.
+    asked.catch(() => { asked = undefined; });
+    return asked;
+  };
+  return messageSigner(options.principal, options.key, { known: () => asked ?? again(), again });
 }
 
 /** A path whose parameters are escaped: path`/api/v1/jobs/${id}`. */
@@ -81,45 +104,21 @@ export async function command(client: Client, request: Request): Promise<void> {
   await response.body?.cancel();
 }
 
-/** Reads text as JSON of the given shape; anything else is the server's fault and says so. */
-export function parseReply<T>(shape: Shape<T>, text: string): T {
-  try {
-    return shape.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new WeirError('internal', 'The server sent a reply that this version does not understand; use the client that came with the server.', { cause });
-  }
-}
-
-function send(client: Client, request: Request, signal: AbortSignal): Promise<Response> {
-  return fetchChecked(client, address(client, request.path, request.query), {
+async function send(client: Client, request: Request, signal: AbortSignal): Promise<Response> {
+  return checked(await sendForAnswer(client, address(client, request.path, request.query), {
     method: request.method ?? 'GET',
     signal,
     ...(request.json === undefined ? {} : { body: JSON.stringify(request.json) }),
     headers: { ...(request.json === undefined ? {} : { 'content-type': 'application/json' }), ...request.headers },
-  });
+  }));
 }
 
-/** `fetch` with evidence, without redirects; every answer outside 200..299 is thrown as `RemoteError`. */
+/** `fetch` of a stream with evidence, without redirects; every answer outside 200..299 is thrown as `RemoteError`. */
 export async function fetchChecked(client: Client, url: URL, init: RawInit): Promise<Response> {
-  const response = await reach(client, url, { ...init, headers: { accept: 'application/json', ...init.headers, ...evidence(client) } });
+  return checked(await sendForStream(client, url, init));
+}
+
+async function checked(response: Response): Promise<Response> {
   if (!response.ok) throw await remoteErrorFrom(response);
   return response;
-}
-
-export function evidence(client: Client): Record<string, string> {
-  const token = client.token();
-  return token === undefined ? {} : { authorization: `Bearer ${token}` };
-}
-
-async function reach(client: Client, url: URL, init: RawInit): Promise<Response> {
-  try {
-    return await client.fetch(url, { ...init, redirect: 'error', credentials: 'same-origin' });
-  } catch (cause) {
-    if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
-    throw unreachable(client, cause);
-  }
-}
-
-export function unreachable(client: Client, cause: unknown): WeirError {
-  return new WeirError('server.unreachable', `${client.baseUrl.origin} does not answer; check that Weir runs there.`, { cause });
 }

@@ -1,6 +1,8 @@
 /** Bytes: send them, fetch them, drop them. */
 import { Content } from '@weir/contracts/content';
-import { address, command, evidence, fetchChecked, parseReply, path, type CallOptions, type Client } from './client.ts';
+import { address, command, fetchChecked, path, type CallOptions, type Client } from './client.ts';
+import { parseReply } from './parse-reply.ts';
+import { bearer } from './proven.ts';
 import { readText } from './read-text.ts';
 import { uploadWithProgress } from './upload-browser.ts';
 import { countedStream, type ByteSource } from './upload-stream.ts';
@@ -20,9 +22,9 @@ export type UploadOptions = CallOptions & Readonly<{
 export async function upload(client: Client, source: Blob | ByteSource, options: UploadOptions): Promise<Content> {
   const url = address(client, '/api/v1/content', { filename: options.filename });
   const contentType = options.contentType ?? (source instanceof Blob && source.type !== '' ? source.type : 'application/octet-stream');
-  const headers = { accept: 'application/json', 'content-type': contentType, ...evidence(client) };
+  const headers = { accept: 'application/json', 'content-type': contentType };
   if (source instanceof Blob && 'XMLHttpRequest' in globalThis) {
-    return parseReply(Content, await uploadWithProgress(url, source, headers, options));
+    return parseReply(Content, await uploadWithProgress(url, source, { ...headers, ...await bearer(client) }, options));
   }
   const stream = source instanceof Blob ? source.stream() : source;
   const size = options.size ?? (source instanceof Blob ? source.size : undefined);

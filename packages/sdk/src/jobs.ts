@@ -2,7 +2,8 @@
 import { page } from '@weir/contracts/identity';
 import { Job, JobEvent, LogLine, terminalStates, type JobRequest, type JobState } from '@weir/contracts/jobs';
 import { z, type input } from 'zod';
-import { call, parseReply, path, type CallOptions, type Client, type ListOptions } from './client.ts';
+import { call, path, type CallOptions, type Client, type ListOptions } from './client.ts';
+import { parseReply } from './parse-reply.ts';
 import { subscribe, type SubscribeOptions } from './event-stream.ts';
 
 const Jobs = page(Job);

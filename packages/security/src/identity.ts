@@ -10,7 +10,7 @@ import { longestChain } from './grants.ts';
 import { everywhere } from './networks.ts';
 import type { GrantRecord, HeldGrant, IdentityStore, LoginSession, PrincipalRecord, RequestKey, TokenShares } from './principals.ts';
 import { effectivePermissions } from './rights.ts';
-import { verifyDffmpeg } from './request-signing/dffmpeg.ts';
+import { defaultMaxSkewSeconds, greatestMaxSkewSeconds, verifyDffmpeg } from './request-signing/dffmpeg.ts';
 import { verifySignature, type MessageKey, type ReadSignature } from './request-signing/http-message.ts';
 import type { Role } from './roles.ts';
 import { sharedSecretMayCarry, sharedSecretRights } from './shared-secret.ts';
@@ -51,10 +51,13 @@ export class EvidenceRefused extends WeirError {
   override name = 'WeirError';
   readonly reason: string;
   readonly claimed: string;
-  constructor(reason: string, claimed = '') {
+  /** A good signature of a principal in good standing, too early or too late: only then may the caller hear why. */
+  readonly isRightButForTime: boolean;
+  constructor(reason: string, claimed = '', isRightButForTime = false) {
     super('identity.required');
     this.reason = reason;
     this.claimed = claimed;
+    this.isRightButForTime = isRightButForTime;
   }
 }
 
@@ -267,8 +270,9 @@ export class Identities {
       const usable = usableAt(known, address);
       const skew = usable?.record.maxSkewSeconds;
       const request = { method, path, bodyDigest, timestamp: claim.timestamp, signature: claim.signature };
-      const mac = byEither(liveKeys(usable, 'hmac-sha256', nowMs), (key) => verifyDffmpeg(key?.key, request, Math.floor(nowMs / 1_000), skew));
+      const mac = byEither(liveKeys(usable, 'hmac-sha256', nowMs), (key) => verifyDffmpeg(key?.key, request, Number(claim.timestamp)));
       if (usable === undefined || mac === undefined) throw refusedSignature(known, usable, claim.principal);
+      requireTimely(Number(claim.timestamp), nowMs, skew, claim.principal);
       return { identity: usable.identity, mac, validUntilMs: (Number(claim.timestamp) + (skew ?? 30) + 1) * 1_000 };
     });
   }
@@ -284,8 +288,9 @@ export class Identities {
       const skew = usable?.record.maxSkewSeconds;
       // The length tells the algorithm, so that a key of the other one does not end the check early.
       const keys = liveKeys(usable, read.signature.length === 32 ? 'hmac-sha256' : 'ed25519', nowMs);
-      const mac = byEither(keys, (key) => (verifySignature(read, key && messageKey(read.keyId, key), Math.floor(nowMs / 1_000), skew) ? read.signature : undefined));
+      const mac = byEither(keys, (key) => (verifySignature(read, key && messageKey(read.keyId, key), read.createdSeconds) ? read.signature : undefined));
       if (usable === undefined || mac === undefined) throw refusedSignature(known, usable, read.keyId);
+      requireTimely(read.createdSeconds, nowMs, skew, read.keyId);
       return { identity: usable.identity, mac, validUntilMs: (read.createdSeconds + (skew ?? 30) + 1) * 1_000 };
     });
   }
@@ -386,6 +391,11 @@ const usableAt = (known: Known | undefined, address: string): Known | undefined 
 
 function refusedSignature(known: Known | undefined, usable: Known | undefined, claimed: string): EvidenceRefused {
   return new EvidenceRefused(known === undefined ? 'principal unknown' : usable === undefined ? 'disabled or network scope' : 'signature', claimed);
+}
+
+/** Asked after the signature, which was verified as of its own time: whoever can't sign hears nothing about clocks. */
+function requireTimely(signedSeconds: number, nowMs: number, maxSkewSeconds: number | undefined, claimed: string): void {
+  if (Math.abs(Math.floor(nowMs / 1_000) - signedSeconds) > Math.min(maxSkewSeconds ?? defaultMaxSkewSeconds, greatestMaxSkewSeconds)) throw new EvidenceRefused('clock', claimed, true);
 }
 
 const liveKeys = (usable: Known | undefined, algorithm: RequestKey['algorithm'], nowMs: number): readonly RequestKey[] =>

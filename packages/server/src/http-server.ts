@@ -26,6 +26,7 @@ import { routes as tokens } from './routes/tokens.ts';
 import { routes as users } from './routes/users.ts';
 import { routes as workers } from './routes/workers.ts';
 import { arrive, RateExceeded, serveRoute } from './serve-route.ts';
+import { signAnswers } from './signed-answers.ts';
 import type { ServerTls } from './tls.ts';
 import type { WebPage } from './web-page.ts';
 
@@ -103,6 +104,8 @@ function fail(app: App, error: unknown, incoming: IncomingMessage, reply: Reply)
     return;
   }
   if (error instanceof RateExceeded) reply.headers(rateLimitHeaders(error.verdict));
+  // The signature was right; the server's time is worth nothing to the peer unless it is the server who says it.
+  if (known.code === 'identity.clock') signAnswers(app, incoming, reply);
   if (known.code === 'identity.required') reply.header('www-authenticate', 'Bearer realm="weir"');
   if (known.code === 'content.range' && typeof known.facts['size'] === 'number') reply.header('content-range', unsatisfiedRange(known.facts['size']));
   const message = known.code === 'internal' ? text : known.message;

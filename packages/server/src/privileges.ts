@@ -46,7 +46,7 @@ export function workerStart(home: string, files: readonly string[], environment:
 
 const programRoot = fileURLToPath(new URL('../../../', import.meta.url)).replace(/\/$/, '');
 const passedOn: ReadonlySet<string> = new Set(['PATH', 'LANG', 'LC_ALL', 'TZ', 'TERM', 'NO_COLOR', 'FFMPEG_PATH', 'npm_lifecycle_event']);
-const notPassedOn: ReadonlySet<string> = new Set(['WEIR_TOKEN', 'WEIR_TOKEN_FILE', 'WEIR_HOME', 'WEIR_USER']);
+const notPassedOn: ReadonlySet<string> = new Set(['WEIR_TOKEN', 'WEIR_TOKEN_FILE', 'WEIR_KEY_FILE', 'WEIR_PRINCIPAL', 'WEIR_HOME', 'WEIR_USER']);
 
 export const isRoot = (): boolean => process.geteuid?.() === 0;
 

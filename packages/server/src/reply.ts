@@ -1,6 +1,9 @@
 /** The answer to one request: the headers that are said so far, and how it is sent. */
 import type { ServerResponse } from 'node:http';
 
+/** Headers that sign an answer of this status, content type and body. */
+export type AnswerSigner = (status: number, contentType: string | undefined, body: string | Buffer | undefined) => Readonly<Record<string, string>>;
+
 export const jsonType = 'application/json; charset=utf-8';
 
 export class Reply {
@@ -8,6 +11,7 @@ export class Reply {
   readonly requestId: string;
   /** Names and values in turns, as `writeHead` takes them without another copy. */
   readonly #headers: string[];
+  #signer: AnswerSigner | undefined;
 
   /** `common`: what every answer says, names and values in turns. */
   constructor(raw: ServerResponse, common: readonly string[], requestId: string) {
@@ -31,10 +35,21 @@ export class Reply {
     return this;
   }
 
+  /** Signs what is sent whole from now on. */
+  signWith(signer: AnswerSigner): void {
+    this.#signer = signer;
+  }
+
+  #sign(signer: AnswerSigner, status: number, body: string | Buffer | undefined): void {
+    const at = this.#headers.findIndex((name, index) => index % 2 === 0 && name === 'content-type');
+    this.headers(signer(status, at === -1 ? undefined : this.#headers[at + 1], body));
+  }
+
   /** Sends the whole answer, unless the caller has gone. A string goes out with the head in one write; its length in bytes may be known beforehand. */
   send(status: number, body?: string | Buffer, length = body === undefined ? 0 : Buffer.byteLength(body)): void {
     if (this.raw.destroyed) return;
     if (body !== undefined) this.header('content-length', String(length));
+    if (this.#signer !== undefined) this.#sign(this.#signer, status, body);
     this.raw.writeHead(status, this.#headers);
     // Text of as many bytes as characters is ASCII, which needs no conversion.
     if (typeof body === 'string') this.raw.end(body, length === body.length ? 'latin1' : 'utf8');

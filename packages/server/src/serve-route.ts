@@ -5,6 +5,8 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { WeirError } from '@weir/contracts/errors';
+import { toInstant } from '@weir/contracts/identity';
+import { serverTimeFact } from '@weir/contracts/instance';
 import { clientAddress } from '@weir/security/client-address';
 import type { AccessRequest, Admission, Resource } from '@weir/security/gatekeeper';
 import { after, EvidenceRefused, type Identity, type Maybe } from '@weir/security/identity';
@@ -22,6 +24,7 @@ import type { StoredHolding } from './object-store.ts';
 import { readProxyClaim, type ProxyClaim } from './proxy-claim.ts';
 import type { Reply } from './reply.ts';
 import type { AnyRoute, Context } from './route.ts';
+import { signAnswers } from './signed-answers.ts';
 import { redeem, viewingCookie } from './tickets.ts';
 import { peerOf, unixPeer } from './unix-socket.ts';
 
@@ -50,6 +53,8 @@ type Arrived = Readonly<{
 function serveIdentified(arrived: Arrived, identified: Identified): Maybe<void> {
   const { app, route: { declaration }, incoming, named, reply, facts, evidence, since } = arrived;
   const { identity, grant } = identified;
+  // A link that stands alone leaves the signature beside it unread.
+  if (evidence.message !== undefined && identity.authenticated) signAnswers(app, incoming, reply);
   const parameters: unknown = declaration.parameters === undefined ? none : parse(declaration.parameters, named, 'address');
   return after(countRequest(app, declaration, identified, facts, parameters), (verdict) => {
     if (verdict !== undefined) reply.headers(rateLimitHeaders(verdict));
@@ -208,7 +213,8 @@ export function countingRefusals<T>(app: App, facts: Facts, ask: () => Maybe<T>)
     if (!(error instanceof EvidenceRefused)) throw error;
     app.gatekeeper.refuseEvidence(error, facts);
     return after(app.limits.take('auth_failures', limitKey(facts.address), performance.now()), (verdict) => {
-      throw verdict.allowed ? new WeirError('identity.required') : new RateExceeded(verdict);
+      if (!verdict.allowed) throw new RateExceeded(verdict);
+      throw error.isRightButForTime ? new WeirError('identity.clock', undefined, { facts: { [serverTimeFact]: toInstant(app.clock()) } }) : new WeirError('identity.required');
     });
   };
   try {

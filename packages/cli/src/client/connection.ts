@@ -14,6 +14,7 @@ import { loadFor, thisCommand } from '../actions/enter.ts';
 import type { Context, Environment } from '../context.ts';
 import type { ServerFlags } from '../flags.ts';
 import { serverUrl } from '../parse.ts';
+import { readSigner } from './signing-key.ts';
 
 const firstAdmin = 'admin';
 const tokenSeconds = 300;
@@ -24,7 +25,7 @@ const run = promisify(execFile);
 /**
  * A client for the server that `--server` or `WEIR_SERVER` names, else for the one that runs on this machine. The token is `WEIR_TOKEN`,
  * or in `WEIR_TOKEN_FILE`; without one, who can read this machine's data and keys acts as `admin`, on this machine's server only.
- * Errors: `server.unreachable`, `identity.required`, `file.permissions`.
+ * With a key in a file each request is signed instead. Errors: `server.unreachable`, `identity.required`, `file.permissions`.
  */
 export async function connect({ environment }: Context, flags: ServerFlags): Promise<Client> {
   const local = await localServer(flags, environment);
@@ -35,9 +36,11 @@ export async function connect({ environment }: Context, flags: ServerFlags): Pro
   }
   const isLocal = local !== undefined && samePlace(baseUrl, local.url);
   trust(flags.ca ?? given(environment, 'WEIR_CA'), isLocal ? local.certificate : undefined);
+  const keyFile = flags.keyFile ?? given(environment, 'WEIR_KEY_FILE');
+  if (keyFile !== undefined) return createClient({ baseUrl, signer: await readSigner(keyFile, flags.as ?? given(environment, 'WEIR_PRINCIPAL')) });
   const token = given(environment, 'WEIR_TOKEN') ?? await tokenFromFile(environment) ?? (isLocal ? await operatorToken(flags, environment) : undefined);
   if (token === undefined) {
-    throw new WeirError('identity.required', `Set WEIR_TOKEN for ${baseUrl}; on its machine, \`weir token issue --principal NAME\` makes one.`);
+    throw new WeirError('identity.required', `Set WEIR_TOKEN for ${baseUrl}, or sign with --key-file FILE --as NAME; on its machine, \`weir token issue --principal NAME\` makes one.`);
   }
   return createClient({ baseUrl, token: () => token });
 }

@@ -1,5 +1,6 @@
 /** The signing keys: listed, replaced; their public halves for others who check our tokens. */
 import { toInstant } from '@weir/contracts/identity';
+import { InstanceDocument, instancePath } from '@weir/contracts/instance';
 import { KeyPurpose, KeyRotated, KeyRotation, SigningKeys } from '@weir/contracts/keys';
 import { keyState, listSigningKeys, rotateSigningKey } from '@weir/data/security-stores/key-rotation';
 import { publicJwk } from '@weir/security/token-keys';
@@ -37,6 +38,14 @@ export const routes = [
     await app.signing.reload(now);
     await app.gatekeeper.epochs.refresh();
     return { purpose: body.purpose, kid: rotation.id, verifies_until: toInstant(rotation.verifiesUntilMs), voided: [...rotation.voided] };
+  }),
+
+  route({
+    method: 'GET', path: instancePath, action: 'health.read', reply: InstanceDocument, summary: 'The name of this instance, and the public keys that its answers to signed requests are signed with',
+  }, async ({ app }) => {
+    const { signing, all } = app.signing.instance;
+    const keys = [signing, ...[...all.values()].filter(({ id }) => id !== signing.id)];
+    return { instance: app.instanceId, keys: keys.map((key) => ({ kty: 'OKP', crv: 'Ed25519', x: publicJwk(key)?.['x'] ?? '', kid: key.id } as const)) };
   }),
 
   route({
