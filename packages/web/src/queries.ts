@@ -36,6 +36,10 @@ export const policyQuery = ({ cid, level }: Pick<LibraryItem, 'cid' | 'level'>) 
   queryKey: ['policy', cid], queryFn: ({ signal }) => (level === null ? null : policies.get(api, cid, { signal })), staleTime: 30_000,
 });
 
+export const policyHistoryQuery = (cid: string) => queryOptions({
+  queryKey: ['policy-history', cid], queryFn: ({ signal }) => policies.history(api, cid, { limit: 20, signal }), staleTime: 30_000,
+});
+
 export const grantsQuery = (cid: string) => queryOptions({
   queryKey: ['grants', cid], queryFn: ({ signal }) => grants.list(api, { cid, limit: 100, signal }), refetchInterval: 15_000,
 });

@@ -10,6 +10,7 @@ import { formatRelative } from '../format.ts';
 import { grantsQuery } from '../queries.ts';
 import { Badge } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
+import { cx } from '../ui/class-names.ts';
 import { CurlPopover } from '../ui/curl-popover.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Section } from '../ui/page.tsx';
@@ -32,7 +33,7 @@ export function Links({ item }: Readonly<{ item: LibraryItem }>) {
       )}
       {list.isSuccess && list.data.items.length > 0 && (
         <ul className="divide-y divide-line">
-          {list.data.items.map((grant) => <LinkRow key={grant.grant_id} grant={grant} cid={item.cid} />)}
+          {inFamilies(list.data.items).map(({ grant, depth }) => <LinkRow key={grant.grant_id} grant={grant} depth={depth} cid={item.cid} />)}
         </ul>
       )}
       {creating && <LinkDialog item={item} onClose={() => setCreating(false)} />}
@@ -40,7 +41,18 @@ export function Links({ item }: Readonly<{ item: LibraryItem }>) {
   );
 }
 
-function LinkRow({ grant, cid }: Readonly<{ grant: Grant; cid: string }>) {
+/** Each link followed by those that were narrowed from it; one whose parent is not in the list stands by itself. */
+function inFamilies(grants: readonly Grant[]): readonly Readonly<{ grant: Grant; depth: number }>[] {
+  const listed = new Set(grants.map(({ grant_id: id }) => id));
+  const under = (parent: string | undefined, depth: number): readonly Readonly<{ grant: Grant; depth: number }>[] => grants
+    .filter((grant) => (parent === undefined ? grant.parent === null || !listed.has(grant.parent) : grant.parent === parent))
+    .flatMap((grant) => [{ grant, depth }, ...under(grant.grant_id, depth + 1)]);
+  return under(undefined, 0);
+}
+
+const indents = ['', 'ml-5', 'ml-10', 'ml-[3.75rem]'] as const;
+
+function LinkRow({ grant, depth, cid }: Readonly<{ grant: Grant; depth: number; cid: string }>) {
   const nowMs = useNow(5_000);
   const cache = useQueryClient();
   const revoke = useMutation({
@@ -53,9 +65,9 @@ function LinkRow({ grant, cid }: Readonly<{ grant: Grant; cid: string }>) {
   });
   const state = stateOf(grant, nowMs);
   return (
-    <li className="flex flex-wrap items-center gap-x-3 gap-y-1.5 py-2.5">
+    <li className={cx('flex flex-wrap items-center gap-x-3 gap-y-1.5 py-2.5', indents[Math.min(depth, indents.length - 1)])}>
       <div className="min-w-0 flex-1 basis-48">
-        <p className="text-sm font-medium">{grant.principal === null ? 'Anyone with the link' : `Only ${grant.principal}`}</p>
+        <p className="text-sm font-medium">{depth > 0 && <span className="font-normal text-muted">↳ Narrowed: </span>}{grant.principal === null ? 'Anyone with the link' : `Only ${grant.principal}`}</p>
         <p className="text-[0.8125rem] text-muted">{describe(grant, nowMs)}</p>
       </div>
       {state === 'works'
@@ -73,7 +85,7 @@ function LinkRow({ grant, cid }: Readonly<{ grant: Grant; cid: string }>) {
 function stateOf(grant: Grant, nowMs: number): 'works' | 'Revoked' | 'Expired' | 'Used up' {
   if (grant.state === 'revoked') return 'Revoked';
   if (Date.parse(grant.expires_at) <= nowMs) return 'Expired';
-  return grant.uses_left === 0 ? 'Used up' : 'works';
+  return grant.state === 'used_up' ? 'Used up' : 'works';
 }
 
 function describe(grant: Grant, nowMs: number): string {
