@@ -1,7 +1,7 @@
 /** How each route is called, on things of the caller's own and of somebody else's. What must come of it is not said here. */
 import { generateKeyPairSync } from 'node:crypto';
 import type { RawRequest } from './raw-http.ts';
-import { otherName, type Belongings, type Caller, type RoleColumn, type World } from './world.ts';
+import { atPage, otherName, type Belongings, type Caller, type RoleColumn, type World } from './world.ts';
 
 /** Whose object a case is about. `public`, `protected`, `granted`: somebody else's content under such a policy or by a link. */
 export type Whose = 'owner' | 'foreigner' | 'leased' | 'public' | 'protected' | 'granted';
@@ -16,9 +16,15 @@ const one = (action: string, whose: Whose, make: Make, only?: readonly RoleColum
   action, whose, ...(only === undefined ? {} : { only }),
   request: async (world, caller) => {
     const request = await make(world, caller);
-    return { ...request, headers: { ...caller.headers, ...(request.body === undefined ? {} : { 'content-type': 'application/json' }), ...request.headers } };
+    // What asks for a fresh proof is asked with a session that has one: a token has none, whatever its role.
+    const evidence = asksForProof.has(action) ? caller.fresh : caller.headers;
+    return { ...request, headers: { ...evidence, ...(request.body === undefined ? {} : { 'content-type': 'application/json' }), ...request.headers } };
   },
 });
+
+const asksForProof: ReadonlySet<string> = new Set([
+  'token.issue', 'user.write', 'key.rotate', 'login_session.prove', 'passkey.add', 'passkey.remove', 'identity.link', 'identity.unlink',
+]);
 
 /** The caller's own things; for who has none, somebody else's. */
 const mine = (world: World, caller: Caller): Belongings => caller.own ?? world.other;
@@ -82,6 +88,29 @@ export const doors: Readonly<Record<string, readonly Case[]>> = {
     one('login_session.list', 'foreigner', () => ({ target: `/auth/sessions?owner=${otherName}` })),
   ],
   'DELETE /auth/sessions/:id': both('login_session.end', async (things) => ({ method: 'DELETE', target: `/auth/sessions/${(await things.session()).id}` })),
+
+  'GET /auth/methods': get('login.open', '/auth/methods'),
+
+  'POST /auth/passkey/challenge': [one('login.open', 'owner', (world) => ({ method: 'POST', target: '/auth/passkey/challenge', headers: atPage(world.weir) }))],
+  'POST /auth/passkey': [one('login.open', 'owner', async (world) => ({ method: 'POST', target: '/auth/passkey', headers: { ...atPage(world.weir) }, body: json(await world.assertion()) }))],
+  'GET /auth/passkeys': get('passkey.list', '/auth/passkeys'),
+  'POST /auth/passkeys/challenge': [one('passkey.add', 'owner', (world) => ({ method: 'POST', target: '/auth/passkeys/challenge', headers: atPage(world.weir) }))],
+  'POST /auth/passkeys': [one('passkey.add', 'owner', async (world, caller) => ({
+    method: 'POST', target: '/auth/passkeys', headers: atPage(world.weir), body: json({ name: 'Phone', registration: await world.registration(caller.fresh) }),
+  }))],
+  'PATCH /auth/passkeys/:id': both('passkey.rename', async (things) => ({ method: 'PATCH', target: `/auth/passkeys/${await things.passkey()}`, body: json({ name: 'Other' }) })),
+  'DELETE /auth/passkeys/:id': both('passkey.remove', async (things) => ({ method: 'DELETE', target: `/auth/passkeys/${await things.passkey()}?last=true` })),
+  'POST /auth/step-up/challenge': [one('login_session.prove', 'owner', (world) => ({ method: 'POST', target: '/auth/step-up/challenge', headers: atPage(world.weir) }))],
+  'POST /auth/step-up': [one('login_session.prove', 'owner', async (world, caller) => ({
+    method: 'POST', target: '/auth/step-up', body: json({ method: 'link', secret: await world.signInSecret(caller.own === undefined ? otherName : caller.name) }),
+  }))],
+  // The provider of this world is down: who may sign in is sent to the page that says so.
+  'GET /auth/oidc/:name': get('login.open', '/auth/oidc/idp'),
+  'GET /auth/oidc/:name/callback': get('login.open', '/auth/oidc/idp/callback?state=x&code=y'),
+  'POST /auth/oidc/:name/link': [one('identity.link', 'owner', () => ({ method: 'POST', target: '/auth/oidc/idp/link' }))],
+  'POST /auth/oidc/:name/step-up': [one('login_session.prove', 'owner', () => ({ method: 'POST', target: '/auth/oidc/idp/step-up' }))],
+  'GET /auth/identities': get('identity.list', '/auth/identities'),
+  'DELETE /auth/identities': both('identity.unlink', async (things) => ({ method: 'DELETE', target: await things.identity() })),
 
   'POST /api/v1/tokens': [
     one('token.issue_own', 'owner', () => ({ method: 'POST', target: '/api/v1/tokens', body: json({ expires_in: 60 }) })),
@@ -181,4 +210,8 @@ export const doors: Readonly<Record<string, readonly Case[]>> = {
   // Doors that are no declared routes.
   'the worker’s socket': [one('worker.connect', 'owner', async () => ({ target: '/api/v1/workers/connect', upgrade: true }))],
   'the web page': [...get('page.read', '/'), ...get('page.read', '/library')],
+
+  // Last: nothing of the callers works after these.
+  'POST /auth/sessions/end-others': [one('login_session.end', 'owner', () => ({ method: 'POST', target: '/auth/sessions/end-others' }))],
+  'POST /auth/logout-everywhere': [one('login_session.end', 'owner', () => ({ method: 'POST', target: '/auth/logout-everywhere' }))],
 };

@@ -11,6 +11,8 @@ export const errors = {
   'request.repeated': { status: 409, close: 4409, exit: 1, text: 'This Idempotency-Key was used for a different request; choose a new one.' },
   'identity.required': { status: 401, close: 4401, exit: 3, text: 'Sign in: a valid token, session or request signature is needed.' },
   'permission.refused': { status: 403, close: 4403, exit: 3, text: 'Your role does not allow this.' },
+  'step_up.required': { status: 403, close: 4403, exit: 3, text: 'Prove again that it is you: in the web page by a passkey, your provider or a new sign-in link; a program signs the request with its own key.' },
+  'sign_in.last_way': { status: 409, close: 4409, exit: 1, text: 'This is your last way to sign in by yourself; without it only a link from who runs this Weir lets you in. Repeat with last=true if you mean it.' },
   'policy.refused': { status: 403, close: 4403, exit: 3, text: 'You may not use this content.' },
   'grant.exceeds': { status: 403, close: 4403, exit: 3, text: 'A link can only be narrowed: it can not allow more than the one that it comes of.' },
   'origin.refused': { status: 403, close: 4403, exit: 3, text: 'Requests from this origin are not allowed; add it to [server.cors] allowed_origins.' },

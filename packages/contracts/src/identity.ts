@@ -63,6 +63,8 @@ export const TokenRequest = z.strictObject({
 });
 export const TokenReply = z.strictObject({ token: z.string(), jti: Ulid, principal: PrincipalId, expires_at: Instant });
 
+export const SignInMethod = z.enum(['link', 'passkey', 'oidc']);
+export type SignInMethod = z.infer<typeof SignInMethod>;
 /** A token as it was issued; `role` and `permissions` are what it narrows to, null where it does not. */
 export const Token = z.strictObject({
   jti: Ulid, principal: PrincipalId, issuer: z.string().max(64), role: RoleName.nullable(), permissions: z.array(PermissionName).nullable(),
@@ -71,8 +73,10 @@ export const Token = z.strictObject({
 
 export const LoginRequest = z.strictObject({ secret: z.string().min(20).max(200) });
 export const LoginReply = z.strictObject({ principal: PrincipalId, role: RoleName, expires_at: Instant });
+/** `stepped_up_at`: when whoever uses it last proved who they are; `agent`: what the browser called itself when it began. */
 export const LoginSession = z.strictObject({
   session_id: Ulid, principal: PrincipalId, created_at: Instant, last_used_at: Instant, expires_at: Instant, current: z.boolean(),
+  stepped_up_at: Instant.nullable(), method: SignInMethod, agent: z.string().max(200),
 });
 
 /** What the caller may do: the meaning of the pipeline API's own address, with Weir's permissions beside its booleans. */

@@ -10,6 +10,19 @@ export async function storeOneTimeSecret(tx: Tx, secret: Omit<OneTimeSecret, 'us
 }
 
 /**
+ * The same where anyone may ask for one: of the secrets of a purpose at most `most` wait, the newest ones, and those that are used or
+ * expired are removed at once. `now` in milliseconds since 1970.
+ */
+export async function storeOneOfMany(tx: Tx, secret: Omit<OneTimeSecret, 'used_at'>, most: number, now: number): Promise<void> {
+  const ofPurpose = () => tx.deleteFrom('one_time_secret').where('purpose', '=', secret.purpose);
+  await ofPurpose().where((row) => row.or([row('expires_at', '<=', now), row('used_at', 'is not', null)])).execute();
+  const tooMany = tx.selectFrom('one_time_secret').select('hash').where('purpose', '=', secret.purpose)
+    .orderBy('expires_at', 'desc').orderBy('hash').offset(most - 1).limit(1_000);
+  await ofPurpose().where('hash', 'in', tooMany).execute();
+  await storeOneTimeSecret(tx, secret);
+}
+
+/**
  * Uses a secret up and returns its row, or undefined if it is unknown, of another purpose, used or expired (`expires_at` itself is too
  * late). One statement decides, so of any number of concurrent attempts one succeeds. `now` in milliseconds since 1970.
  */

@@ -37,6 +37,13 @@ export interface Schema {
   one_time_secret: { hash: string; purpose: string; subject: string; facts: string; expires_at: number; used_at: number | null };
   login_session: {
     id: string; secret_hash: string; principal: string; created_at: number; last_used_at: number; expires_at: number; ended_at: number | null;
+    /** When whoever uses it last proved who they are, how it began, and what the browser called itself then. */
+    stepped_up_at: number; method: string; agent: string;
+  };
+  /** `credential` is the id that the authenticator gave (base64url), `public_key` a COSE key, `rp_id` the host that it works for. */
+  passkey: {
+    id: string; credential: string; principal: string; public_key: Uint8Array; counter: number; rp_id: string; transports: string; name: string;
+    created_at: number; last_used_at: number | null;
   };
   /** `role`, `permissions` (JSON) and `session` as the token says them; `holdings` (JSON): holdings of the issuer that it opens beside. */
   token: {

@@ -11,7 +11,7 @@ forEachEngine('evidence is forgotten long after it ended, and not before', async
     for (const [name, expires] of [['old', now - 2 * day], ['new', now - day / 2]] as const) {
       await tx.insertInto('token').values({ jti: name, principal: 'a', issuer: 'a', issued_at: 0, expires_at: expires, revoked_at: null }).execute();
       await tx.insertInto('one_time_secret').values({ hash: name, purpose: 'p', subject: 'a', facts: '{}', expires_at: expires, used_at: null }).execute();
-      await tx.insertInto('login_session').values({ id: name, secret_hash: name, principal: 'a', created_at: 0, last_used_at: 0, expires_at: expires - 29 * day, ended_at: null }).execute();
+      await tx.insertInto('login_session').values({ id: name, secret_hash: name, principal: 'a', created_at: 0, last_used_at: 0, expires_at: expires - 29 * day, ended_at: null, stepped_up_at: 0, method: 'link', agent: '' }).execute();
       await tx.insertInto('grant').values({
         id: name, issuer: 'a', holding: 'h', cid: 'c', verbs: '[]', principal: null, networks: '[]', parent: null, uses_left: null, valid_from: 0,
         expires_at: expires - 29 * day, revoked_at: null, created_at: 0,

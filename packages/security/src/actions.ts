@@ -17,7 +17,12 @@ export type Action = Readonly<{
   leased?: true;
   /** Changes rights, keys or policies: refused while the audit log can't be written. `reduces` marks those that only take away. */
   privileged?: 'grants' | 'reduces';
+  /** Only for callers who proved within `stepUpWindowMs` who they are: by a passkey, a fresh sign-in, or by signing the request itself. */
+  stepUp?: true;
 }>;
+
+/** How long a proof of who uses a session counts for the actions that ask for one. */
+export const stepUpWindowMs = 600_000;
 
 const of = (permission: Permission, rest: Omit<Action, 'permissions'> = {}): Action => ({ permissions: [permission], ...rest });
 
@@ -42,14 +47,22 @@ export const actions = {
   'login.open': { permissions: [], anonymous: true },
   'ticket.create': of('use_account'),
   'token.issue_own': of('use_account', { privileged: 'grants' }),
-  'token.issue': of('issue_tokens', { privileged: 'grants' }),
+  'token.issue': of('issue_tokens', { privileged: 'grants', stepUp: true }),
   'token.list': { permissions: [], all: 'access_all_objects' },
   'token.revoke': { permissions: [], all: 'access_all_objects', privileged: 'reduces' },
   'login_session.list': of('use_account', { all: 'access_all_objects' }),
   'login_session.end': of('use_account', { all: 'access_all_objects', privileged: 'reduces' }),
+  'login_session.prove': of('use_account'),
+  'passkey.list': of('use_account'),
+  'passkey.add': of('use_account', { privileged: 'grants', stepUp: true }),
+  'passkey.rename': of('use_account'),
+  'passkey.remove': of('use_account', { privileged: 'reduces', stepUp: true }),
+  'identity.list': of('use_account'),
+  'identity.link': of('use_account', { privileged: 'grants', stepUp: true }),
+  'identity.unlink': of('use_account', { privileged: 'reduces', stepUp: true }),
   'user.list': of('manage_users'),
   'user.write': of('manage_users', { privileged: 'grants' }),
-  'key.rotate': of('manage_users', { privileged: 'grants' }),
+  'key.rotate': of('manage_users', { privileged: 'grants', stepUp: true }),
   'role.read': of('manage_users'),
 
   'job.submit': of('submit_jobs'),

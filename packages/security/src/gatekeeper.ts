@@ -4,7 +4,7 @@
  */
 import { systemClock, type Clock } from '@weir/contracts/clock';
 import { WeirError, type ErrorCode } from '@weir/contracts/errors';
-import { actions, type Action, type ActionName } from './actions.ts';
+import { actions, stepUpWindowMs, type Action, type ActionName } from './actions.ts';
 import { RefusalTally, type AuditEntry } from './audit.ts';
 import type { Epochs } from './epochs.ts';
 import { EvidenceRefused, type Identities, type Identity, type Maybe } from './identity.ts';
@@ -26,7 +26,7 @@ export type Resource =
   | Readonly<{ kind: 'library'; id: string }>
   /** One part (`input:0`, `output:a.mp4`) of a job that the caller holds the lease of. */
   | Readonly<{ kind: 'job-part'; job: string; part: string }>;
-export type ObjectType = 'job' | 'grant' | 'token' | 'login_session' | 'holding';
+export type ObjectType = 'job' | 'grant' | 'token' | 'login_session' | 'passkey' | 'holding';
 
 /** Reads what objects belong to whom. */
 export interface ObjectStore<H extends Holding> {
@@ -127,6 +127,7 @@ export class Gatekeeper<H extends Holding = Holding> {
     if (resource.kind === 'content' || resource.kind === 'library') return this.#admitContent(request, action, resource);
     this.#requirePermission(request, action);
     if (action.privileged === 'grants' && !this.#auditWorks()) throw this.refuse(request, 'audit.unavailable', 'audit unavailable');
+    if (action.stepUp === true) this.requireStepUp(request);
     switch (resource.kind) {
       case 'none': return this.#admission(request, 'permission');
       case 'own': {
@@ -158,6 +159,11 @@ export class Gatekeeper<H extends Holding = Holding> {
     if (action.leased === true && identity.effective.has('run_jobs') && (request.resource.kind === 'object' || request.resource.kind === 'job-part')) return;
     if (!identity.authenticated) throw this.refuse(request, 'identity.required', 'authentication');
     throw this.refuse(request, 'permission.refused', `permission ${action.permissions[0]}`, { missing: action.permissions[0] ?? '' });
+  }
+
+  /** `step_up.required` unless the caller proved within the last ten minutes who they are. For what only some calls of an action ask for. */
+  requireStepUp(request: Pick<AccessRequest, 'identity' | 'action' | 'address' | 'requestId'>): void {
+    if (request.identity.provedAtMs <= this.#clock() - stepUpWindowMs) throw this.refuse(request, 'step_up.required', 'step-up');
   }
 
   #reachesAll({ identity }: AccessRequest, action: Action): boolean {

@@ -36,6 +36,8 @@ export type Identity = Readonly<{
   /** When the evidence itself began and ends, in milliseconds. */
   issuedAtMs: number;
   expiresAtMs: number;
+  /** When the caller last proved to be the principal: of a session its sign-in or step-up, of a request signature now. A token proves nothing: 0. */
+  provedAtMs: number;
   /** A token for one part of a running job. */
   job: ClaimsOf['job'] | undefined;
   /** A ticket, or the cookie that one became: good for its object alone. */
@@ -114,7 +116,7 @@ export class Identities {
     const named = role.permissions.size > 0;
     this.anonymous = {
       principal: named ? 'anonymous' : undefined, authenticated: false, kind: 'anonymous', role: role.name, tokenRole: undefined,
-      effective: role.permissions, via: 'none', tokenId: undefined, keyId: undefined, sessionId: undefined, issuedAtMs: Infinity, expiresAtMs: Infinity, job: undefined,
+      effective: role.permissions, via: 'none', tokenId: undefined, keyId: undefined, sessionId: undefined, issuedAtMs: Infinity, expiresAtMs: Infinity, provedAtMs: 0, job: undefined,
     };
     epochs.onMove((subjects) => { for (const subject of subjects) this.#forget(subject); });
   }
@@ -239,7 +241,7 @@ export class Identities {
       const matches = matchesOneTimeSecret(loginSessionPurpose, secret, session?.secretHash ?? absentHash);
       if (session === undefined || !matches || session.ended || session.expiresAtMs <= this.#clock()) throw new EvidenceRefused('session unknown or ended');
       return after(this.#principals.find(session.principal), (known) =>
-        ({ ...standing(known, session.principal, address), via: 'session', sessionId: session.id, expiresAtMs: session.expiresAtMs }));
+        ({ ...standing(known, session.principal, address), via: 'session', sessionId: session.id, expiresAtMs: session.expiresAtMs, provedAtMs: session.steppedUpAtMs }));
     });
   }
 
@@ -273,7 +275,7 @@ export class Identities {
       const mac = byEither(liveKeys(usable, 'hmac-sha256', nowMs), (key) => verifyDffmpeg(key?.key, request, Number(claim.timestamp)));
       if (usable === undefined || mac === undefined) throw refusedSignature(known, usable, claim.principal);
       requireTimely(Number(claim.timestamp), nowMs, skew, claim.principal);
-      return { identity: usable.identity, mac, validUntilMs: (Number(claim.timestamp) + (skew ?? 30) + 1) * 1_000 };
+      return { identity: { ...usable.identity, provedAtMs: nowMs }, mac, validUntilMs: (Number(claim.timestamp) + (skew ?? 30) + 1) * 1_000 };
     });
   }
 
@@ -291,7 +293,7 @@ export class Identities {
       const mac = byEither(keys, (key) => (verifySignature(read, key && messageKey(read.keyId, key), read.createdSeconds) ? read.signature : undefined));
       if (usable === undefined || mac === undefined) throw refusedSignature(known, usable, read.keyId);
       requireTimely(read.createdSeconds, nowMs, skew, read.keyId);
-      return { identity: usable.identity, mac, validUntilMs: (read.createdSeconds + (skew ?? 30) + 1) * 1_000 };
+      return { identity: { ...usable.identity, provedAtMs: nowMs }, mac, validUntilMs: (read.createdSeconds + (skew ?? 30) + 1) * 1_000 };
     });
   }
 
@@ -375,7 +377,7 @@ type Signed = Readonly<{ identity: Identity; mac: Buffer; validUntilMs: number }
 
 const plainIdentity = (record: PrincipalRecord): Identity => ({
   principal: record.id, authenticated: true, kind: record.kind, role: record.role, tokenRole: undefined, effective: record.rights,
-  via: 'signature', tokenId: undefined, keyId: undefined, sessionId: undefined, issuedAtMs: Infinity, expiresAtMs: Infinity, job: undefined,
+  via: 'signature', tokenId: undefined, keyId: undefined, sessionId: undefined, issuedAtMs: Infinity, expiresAtMs: Infinity, provedAtMs: 0, job: undefined,
 });
 
 /** A principal in good standing at this address, with its rights; otherwise refused. */

@@ -20,7 +20,8 @@ export type PrincipalRecord = Readonly<{
   keys: readonly RequestKey[];
 }>;
 
-export type LoginSession = Readonly<{ id: string; secretHash: string; principal: string; expiresAtMs: number; ended: boolean }>;
+/** `steppedUpAtMs`: when whoever uses it last proved who they are. */
+export type LoginSession = Readonly<{ id: string; secretHash: string; principal: string; expiresAtMs: number; ended: boolean; steppedUpAtMs: number }>;
 
 /** A grant's row: whoever made it, for which holding, and how far it reaches. */
 export type GrantRecord = Readonly<{

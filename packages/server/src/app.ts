@@ -18,6 +18,7 @@ import type { AuditTrail } from './audit-trail.ts';
 import type { Config } from './config/schema.ts';
 import type { StoredHolding } from './object-store.ts';
 import type { ProxyHeaders } from './proxy-claim.ts';
+import type { OidcProvider } from './sign-in/oidc-provider.ts';
 
 export type App = Readonly<{
   version: string;
@@ -49,6 +50,8 @@ export type App = Readonly<{
   socketProxies: ProxyTrust;
   /** Headers in which a proxy says who the caller is; undefined where none is read. */
   proxyHeaders: ProxyHeaders | undefined;
+  /** Providers that people sign in with, by name. */
+  oidc: ReadonlyMap<string, OidcProvider>;
   /** Whether browsers reach this server by HTTPS. */
   secure: boolean;
   /** The address that links are made with. */

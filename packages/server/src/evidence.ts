@@ -67,7 +67,8 @@ function readBearer(header: string): string {
   return header.slice(7);
 }
 
-function readCookie(header: string, name: string): string | undefined {
+/** The value of a cookie; two of one name are refused. */
+export function readCookie(header: string, name: string): string | undefined {
   if (header.length > 8_192) throw new EvidenceRefused('cookie header');
   const found = header.split(';').map((pair) => pair.trim()).filter((pair) => pair.startsWith(`${name}=`));
   if (found.length > 1) throw new EvidenceRefused('two cookies of one name');

@@ -18,9 +18,12 @@ import { routes as grants } from './routes/grants.ts';
 import { routes as jobs } from './routes/jobs.ts';
 import { routes as keys } from './routes/keys.ts';
 import { routes as library } from './routes/library.ts';
+import { routes as oidc } from './routes/oidc.ts';
+import { routes as passkeys } from './routes/passkeys.ts';
 import { routes as policies } from './routes/policies.ts';
 import { routes as signIn } from './routes/sign-in.ts';
 import { routes as status } from './routes/status.ts';
+import { routes as stepUp } from './routes/step-up.ts';
 import { routes as tickets } from './routes/tickets.ts';
 import { routes as tokens } from './routes/tokens.ts';
 import { routes as users } from './routes/users.ts';
@@ -37,7 +40,7 @@ const newRequestId = (): string => `${processPart}-${(requests += 1).toString(36
 
 /** Every route of the server; tests walk this list. */
 export const allRoutes: readonly AnyRoute[] = [
-  ...status, ...signIn, ...tokens, ...tickets, ...keys, ...users, ...content, ...policies, ...access, ...grants, ...library, ...jobs, ...workers, ...audit,
+  ...status, ...signIn, ...passkeys, ...oidc, ...stepUp, ...tokens, ...tickets, ...keys, ...users, ...content, ...policies, ...access, ...grants, ...library, ...jobs, ...workers, ...audit,
 ];
 
 const headersTimeoutMs = 20_000;

@@ -22,6 +22,7 @@ export function objectStore(db: Database, now: () => number): ObjectStore<Stored
         case 'grant': return (await db.selectFrom('grant').select('issuer').where('id', '=', id).executeTakeFirst())?.issuer;
         case 'token': return (await db.selectFrom('token').select('principal').where('jti', '=', id).executeTakeFirst())?.principal;
         case 'login_session': return (await db.selectFrom('login_session').select('principal').where('id', '=', id).where('ended_at', 'is', null).executeTakeFirst())?.principal;
+        case 'passkey': return (await db.selectFrom('passkey').select('principal').where('id', '=', id).executeTakeFirst())?.principal;
         case 'holding': return (await db.selectFrom('holding').select('owner').where('id', '=', id).where('deleted_at', 'is', null).executeTakeFirst())?.owner;
       }
     },

@@ -35,6 +35,17 @@ export class Reply {
     return this;
   }
 
+  /** Says a cookie, beside others. */
+  cookie(value: string): this {
+    this.#headers.push('set-cookie', value);
+    return this;
+  }
+
+  /** Sends the browser on (RFC 9110 §15.4.4). */
+  redirect(location: string): void {
+    this.header('location', location).send(303);
+  }
+
   /** Signs what is sent whole from now on. */
   signWith(signer: AnswerSigner): void {
     this.#signer = signer;

@@ -77,7 +77,7 @@ function serveAdmitted({ app, route, incoming, reply, evidence, signedBody }: Ar
   return after(bodyOf(declaration.body, incoming, upload), (body) => {
     const request = { app, admission, principal: access.identity.principal ?? '', parameters, query, body, address, requestId, incoming, upload, reply };
     return declaration.reply === 'stream' ? serveStream(route, access, request)
-      : after(route.handle(new Serving(request, undefined)), (result) => sendResult(declaration, result, reply));
+      : after(handled(route, request, undefined), (result) => sendResult(declaration, result, reply));
   });
 }
 const none = Object.freeze({});
@@ -86,7 +86,13 @@ const nothing: Resource = { kind: 'none' };
 /** What is not content ends by itself when the caller's right ends; content has its viewers. */
 async function serveStream(route: AnyRoute, access: AccessRequest, request: Request): Promise<void> {
   using right = request.admission.holding === undefined ? lastingRight(request.app, access, request.admission) : undefined;
-  await route.handle(new Serving(request, right?.signal));
+  await handled(route, request, right?.signal);
+}
+
+/** A proof that a route was brought (a sign-in link, a passkey) and refuses counts like evidence that came beside a request. */
+function handled(route: AnyRoute, request: Request, right: AbortSignal | undefined): Maybe<unknown> {
+  const { app, address, requestId } = request;
+  return countingRefusals(app, { action: route.declaration.action, address, requestId }, () => route.handle(new Serving(request, right)));
 }
 
 function sendResult({ reply: schema, status = 200 }: AnyRoute['declaration'], result: unknown, reply: Reply): void {

@@ -47,6 +47,7 @@ import { dataDirectory, keyDirectory } from './places.ts';
 import { proxyHeaders, trustedProxies } from './proxy-claim.ts';
 import { offeredMethods } from './offered-methods.ts';
 import { openReplayMemory } from './replay-memory.ts';
+import { openOidcProviders } from './sign-in/oidc-provider.ts';
 import { openSteadyClock } from './steady-clock.ts';
 import { openTls, type ServerTls } from './tls.ts';
 import { followCertificate } from './tls-reload.ts';
@@ -94,6 +95,7 @@ export async function serve({ config, configWarnings = [], dataFlag, environment
   const redactor = new Redactor();
   if (config.streaming_security.secret_key !== undefined) redactor.register(config.streaming_security.secret_key);
   const log = openLog(config.log.level, redactor);
+  const oidc = await openOidcProviders(config.identity.oidc, instance.roles, redactor);
   const clock = starting.use(await openSteadyClock(instance.data, systemClock, (error) => { log.error({ err: error }, 'the time could not be stored'); }));
   if (clock.behindMs > 0) warnings.push(clockWarning(clock.behindMs));
   const tls = await openTls(config, keyDirectory(config, environment), instance.id);
@@ -119,7 +121,7 @@ export async function serve({ config, configWarnings = [], dataFlag, environment
     hosts: compileHosts(place.hosts()), ownOrigins: place.origins, allowedOrigins: compileOrigins([...config.server.cors.allowed_origins, ...config.streaming_security.allowed_origins]),
     proxies: { proxies: compileNetworks(trustedProxies(config)), directUse: config.server.behind_proxy ? 'refused' : 'allowed' },
     socketProxies: { proxies: compileNetworks([...trustedProxies(config), '127.0.0.1']), directUse: 'refused' }, proxyHeaders: proxyHeaders(config),
-    secure: tls !== undefined || config.server.behind_proxy, publicUrl: () => place.url, certificateFingerprint: () => tls?.fingerprint ?? null,
+    oidc, secure: tls !== undefined || config.server.behind_proxy, publicUrl: () => place.url, certificateFingerprint: () => tls?.fingerprint ?? null,
     warnings: [...warnings, ...fleet.warnings], stopping: stopping.signal,
   };
   if (fleet.coordinator !== undefined) starting.use(fleet.coordinator);

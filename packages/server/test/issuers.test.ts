@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { loadConfig } from '../src/config/load.ts';
-import { addressFlaw } from '../src/outbound-text.ts';
+import { addressFlaw } from '../src/outbound-fetch.ts';
 
 const good = 'issuer = "https://idp.example", audience = "weir", jwks_uri = "https://idp.example/jwks", role_claim = "roles", role_map = { a = "user" }';
 const load = (...entries: string[]) => loadConfig({ file: '/dev/null', environment: { WEIR_IDENTITY__ISSUERS: `[${entries.map((entry) => `{ ${entry} }`).join(', ')}]` } }).config.identity.issuers;

@@ -6,6 +6,7 @@ import type { Statements } from './column-types.ts';
 import { initial } from './0001-initial.ts';
 import { userKeys } from './0002-user-keys.ts';
 import { externalIdentities } from './0003-external-identities.ts';
+import { passkeys } from './0004-passkeys.ts';
 import { policyHistory } from './0005-policy-history.ts';
 import { audit } from './0006-audit.ts';
 import { sharedState } from './0007-shared-state.ts';
@@ -16,6 +17,7 @@ export const migrations: MigrationList = {
   '0001-initial': initial,
   '0002-user-keys': userKeys,
   '0003-external-identities': externalIdentities,
+  '0004-passkeys': passkeys,
   '0005-policy-history': policyHistory,
   '0006-audit': audit,
   '0007-shared-state': sharedState,

@@ -1,4 +1,4 @@
-/** Which principal a subject of another issuer is: linked by hand, or made at its first token. Names and e-mail addresses never decide. */
+/** Which principal a subject of another issuer is: linked by hand, or made when it first came. Names and e-mail addresses never decide. */
 import { createHash } from 'node:crypto';
 import { WeirError } from '@weir/contracts/errors';
 import { lengthPrefixed } from '@weir/security/length-prefixed';
@@ -19,7 +19,7 @@ export async function findExternal(db: Database | Tx, { issuer, subject }: Subje
   return db.selectFrom('external_identity').selectAll().where('issuer', '=', issuer).where('subject', '=', subject).executeTakeFirst();
 }
 
-export async function externalOf(db: Database, principal: string): Promise<ExternalRow[]> {
+export async function externalOf(db: Database | Tx, principal: string): Promise<ExternalRow[]> {
   return db.selectFrom('external_identity').selectAll().where('principal', '=', principal).orderBy('issuer').orderBy('subject').limit(100).execute();
 }
 
@@ -43,15 +43,16 @@ export type Adopted = Readonly<{ principal: string; change: 'none' | 'made' | 'r
 
 /**
  * The principal of a subject whose token was verified. One that came of a token has the role that its issuer's newest token has; one that
- * was linked by hand keeps its own. An unknown subject becomes a principal (kind user) where `create` says so, else undefined.
+ * was linked by hand keeps its own. An unknown subject becomes a principal (kind user) where `create` says so, else undefined; `name` is
+ * its name, which nobody else must be able to get.
  */
 export async function adoptExternal(
-  tx: Tx, roles: Roles, { issuer, subject, role, create, issuedAtMs }: Subject & Readonly<{ role: string; create: boolean; issuedAtMs: number }>, now: number,
+  tx: Tx, roles: Roles, { issuer, subject, role, create, issuedAtMs, name }: Subject & Readonly<{ role: string; create: boolean; issuedAtMs: number; name?: string }>, now: number,
 ): Promise<Adopted | undefined> {
   const known = await findExternal(tx, { issuer, subject });
   if (known !== undefined) return { principal: known.principal, change: await followRole(tx, roles, known, role, issuedAtMs) };
   if (!create) return undefined;
-  const principal = externalName({ issuer, subject });
+  const principal = name ?? externalName({ issuer, subject });
   await addPrincipal(tx, roles, { id: principal, role, kind: 'user' }, now);
   await tx.insertInto('external_identity').values({ issuer, subject, principal, created_at: now, role_as_of: issuedAtMs }).execute();
   await moveEpochs(tx, [externalMoved]);

@@ -88,11 +88,22 @@ export async function changePrincipal(tx: Tx, roles: Roles, id: string, change: 
   await moveEpochs(tx, [`principal:${id}`]);
 }
 
+/** Whether a change gave a principal anything that it had not: a permission, another network, being let in again. */
+export function raisesRights(roles: Roles, before: PrincipalRow, after: PrincipalRow): boolean {
+  const rights = (row: PrincipalRow) => [...(roles.get(row.role)?.permissions ?? []), ...readStrings(row.permissions)];
+  const held = new Set(rights(before));
+  return rights(after).some((permission) => !held.has(permission)) || after.networks !== before.networks || after.disabled < before.disabled;
+}
+
 /** Removes a principal, its keys and sessions, and what only its user key opens. What else it owned stays, owned by the name. */
 export async function deletePrincipal(tx: Tx, roles: Roles, id: string, now: number): Promise<void> {
   await requireOne({ numUpdatedRows: (await tx.deleteFrom('principal').where('id', '=', id).executeTakeFirst()).numDeletedRows }, id);
   await requireAdminLeft(tx, roles);
   await tx.deleteFrom('principal_key').where('principal', '=', id).execute();
+  // Whoever gets the name later must not be signed in as by what belonged to this one.
+  await tx.deleteFrom('passkey').where('principal', '=', id).execute();
+  await tx.deleteFrom('external_identity').where('principal', '=', id).execute();
+  await tx.deleteFrom('one_time_secret').where('subject', '=', id).execute();
   await tx.updateTable('login_session').set({ ended_at: now }).where('principal', '=', id).execute();
   await destroyUserKey(tx, id, now);
   await moveEpochs(tx, [`principal:${id}`]);

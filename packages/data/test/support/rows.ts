@@ -18,7 +18,10 @@ export const rows: Schema = {
   },
   signing_key: { id: 'key', purpose: 'token', algorithm: 'EdDSA', secret: bytes, public_key: 'x', created_at: at, retired_at: null, verifies_until: 1 },
   one_time_secret: { hash: 'h', purpose: 'login', subject: 'alice', facts: '{}', expires_at: at, used_at: null },
-  login_session: { id: 's', secret_hash: 'h', principal: 'alice', created_at: at, last_used_at: at, expires_at: at, ended_at: null },
+  login_session: { id: 's', secret_hash: 'h', principal: 'alice', created_at: at, last_used_at: at, expires_at: at, ended_at: null, stepped_up_at: at, method: 'link', agent: 'Browser' },
+  passkey: {
+    id: 'k', credential: 'c', principal: 'alice', public_key: bytes, counter: 4_294_967_295, rp_id: 'localhost', transports: '[]', name: 'Phone', created_at: at, last_used_at: at,
+  },
   token: { jti: 't', principal: 'alice', issuer: 'root', issued_at: at, expires_at: at, revoked_at: null, session: 's', role: 'user', permissions: '[]', holdings: '[]' },
   external_identity: { issuer: 'https://idp.example', subject: 'u1', principal: 'alice', created_at: at, role_as_of: 1 },
   user_key: { id: 'u', principal: 'alice', secret: bytes, created_at: at },

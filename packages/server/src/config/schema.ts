@@ -1,6 +1,7 @@
 /** Every setting of `weir.toml`, with its default, its bounds and the sentence that documents it. */
 import { WeirError } from '@weir/contracts/errors';
 import { Cidr, RoleName } from '@weir/contracts/identity';
+import { ProviderName } from '@weir/contracts/sign-in';
 import { compileNames, compilePaths } from '@weir/security/globs';
 import { compileHosts } from '@weir/security/hosts';
 import { issuerAlgorithms } from '@weir/security/issuer-keys';
@@ -9,7 +10,7 @@ import { allowlists, defineRoles, permissions } from '@weir/security/roles';
 import { Secret } from '@weir/security/secret';
 import { weaknessOf } from '@weir/security/token-keys';
 import { z } from 'zod';
-import { addressFlaw } from '../outbound-text.ts';
+import { addressFlaw } from '../outbound-fetch.ts';
 
 const port = z.int().min(0).max(65_535);
 const seconds = (defaultValue: number, max = 31_536_000) => z.number().min(0).max(max).default(defaultValue);
@@ -74,6 +75,24 @@ const AuditWebhook = z.strictObject({
 }).refine(({ url, allow_networks: networks }) => url.startsWith('https:') || networks.length > 0, 'http is only for a private network: use https, or name the network in allow_networks')
   .refine(({ secret, secret_file: file }) => secret === undefined || file === undefined, 'give secret or secret_file, not both');
 
+const OidcProvider = z.strictObject({
+  name: ProviderName.meta({ description: 'In addresses and on the button' }),
+  issuer: z.string().superRefine(usable((address) => {
+    const flaw = addressFlaw(address);
+    if (flaw !== undefined) throw new WeirError('config.invalid', `the address ${flaw}`);
+  })).meta({ description: 'The issuer; http only on this machine' }),
+  client_id: z.string().min(1).max(500),
+  client_secret: z.string().min(1).max(2_000).transform((text) => new Secret(Buffer.from(text))).optional().meta({ description: 'Left out for a public client' }),
+  client_secret_file: z.string().min(1).max(4_096).optional().meta({ description: 'A file with the secret, mode 0600' }),
+  scopes: z.array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/)).max(30).default(['openid', 'profile', 'email']),
+  role_claim: z.string().min(1).max(256).optional().meta({ description: 'The claim that says what somebody is, such as groups or realm_access.roles' }),
+  role_map: z.record(z.string().min(1).max(256), RoleName).default({}).meta({ description: 'Value of that claim = role here; the first that fits counts' }),
+  default_role: RoleName.optional().meta({ description: 'The role where nothing fits; without it they are refused' }),
+  create: z.boolean().default(false).meta({ description: 'Make a principal for who comes the first time' }),
+  allowed_domains: names.meta({ description: 'Let in only who has a verified e-mail address of these domains' }),
+});
+export type OidcSettings = z.output<typeof OidcProvider>;
+
 export const Config = z.strictObject({
   server: z.strictObject({
     address: z.union([z.ipv4(), z.ipv6()]).default('127.0.0.1').meta({ description: 'The address to listen on. Anything but loopback needs TLS here, or behind_proxy' }),
@@ -103,6 +122,7 @@ export const Config = z.strictObject({
     rotation_days: z.int().min(0).max(3_650).default(0).meta({ description: 'Replace the keys that sign tokens when they are so old; 0 leaves that to `weir admin keys rotate`' }),
   }).prefault({}),
   identity: z.strictObject({
+    oidc: z.array(OidcProvider).max(10).default([]).meta({ description: 'OpenID Connect providers that people sign in with: [[identity.oidc]]' }),
     issuers: z.array(Issuer).max(20).default([]).meta({ description: 'Other issuers whose access tokens (JWT) are accepted: [[identity.issuers]]' }),
   }).prefault({}),
   permissions: z.strictObject({

@@ -1,34 +1,34 @@
 /** Signing in by a link, signing out, and the sessions of one principal. */
-import { WeirError } from '@weir/contracts/errors';
-import { LoginReply, LoginRequest, LoginSession, page, PrincipalId, toInstant, Ulid } from '@weir/contracts/identity';
-import { endSession, listSessions, signIn } from '@weir/data/security-stores/login-sessions';
+import { LoginReply, LoginRequest, LoginSession, page, PrincipalId, SignInMethod, toInstant, Ulid } from '@weir/contracts/identity';
+import { SignInMethods } from '@weir/contracts/sign-in';
+import { endOtherSessions, endSession, listSessions, useSignInSecret } from '@weir/data/security-stores/login-sessions';
+import { endEverything } from '@weir/data/security-stores/tokens';
 import { EvidenceRefused } from '@weir/security/identity';
-import { limitKey } from '@weir/security/networks';
 import { z } from 'zod';
-import type { App } from '../app.ts';
 import { changeEntry } from '../audit-trail.ts';
-import { sessionCookie } from '../evidence.ts';
 import { route } from '../route.ts';
-import { RateExceeded } from '../serve-route.ts';
+import { relyingParty } from '../sign-in/page-address.ts';
+import { beginSession, giveSession, takeSession } from '../sign-in/session-cookie.ts';
 
 export const routes = [
   route({
+    method: 'GET', path: '/auth/methods', action: 'login.open', reply: SignInMethods, summary: 'How one can sign in here, besides by a link',
+  }, async ({ app, incoming }) => ({
+    passkeys: relyingParty(app, incoming) !== undefined, providers: [...app.oidc.keys()].map((name) => ({ name })),
+  })),
+
+  route({
     method: 'POST', path: '/auth/login', action: 'login.open', body: LoginRequest, reply: LoginReply, summary: 'Use a one-time sign-in secret up and start a session',
-  }, async ({ app, address, admission, body, requestId, reply }) => {
-    const lifeMs = app.config.streaming_security.session_expiry_seconds * 1_000;
+  }, async (context) => {
+    const { app, body, reply } = context;
     const session = await app.data.write(async (tx) => {
-      const started = await signIn(tx, body.secret, { now: app.clock(), lifeMs });
-      if (started !== undefined) await app.audit.record(tx, { ...changeEntry(admission, `session:${started.id}`, requestId, 'signed in by link'), principal: started.principal });
-      return started;
+      const now = app.clock();
+      const principal = await useSignInSecret(tx, body.secret, now);
+      return principal === undefined ? undefined : beginSession(tx, context, { principal, method: 'link', provedAtMs: now, detail: 'signed in by link' });
     });
-    if (session === undefined) {
-      app.gatekeeper.refuseEvidence(new EvidenceRefused('sign-in secret'), { action: 'login.open', address, requestId });
-      const verdict = await app.limits.take('auth_failures', limitKey(address), performance.now());
-      if (!verdict.allowed) throw new RateExceeded(verdict);
-      throw new WeirError('identity.required');
-    }
-    reply.header('set-cookie', cookie(app, session.cookie, Math.floor(lifeMs / 1_000)));
-    return { principal: session.principal, role: session.role, expires_at: toInstant(session.expiresAtMs) };
+    if (session === undefined) throw new EvidenceRefused('sign-in secret');
+    await app.gatekeeper.epochs.refresh();
+    return giveSession(app, reply, session);
   }),
 
   route({
@@ -39,7 +39,19 @@ export const routes = [
       await app.audit.reduce((tx) => endSession(tx, sessionId, app.clock()), changeEntry(admission, `session:${sessionId}`, requestId, 'signed out'));
       await app.gatekeeper.epochs.refresh();
     }
-    reply.header('set-cookie', cookie(app, '', 0));
+    takeSession(app, reply);
+  }),
+
+  route({
+    method: 'POST', path: '/auth/logout-everywhere', action: 'login_session.end', resource: () => ({ kind: 'own' }),
+    summary: 'End all your sessions and tokens, this one too',
+  }, async ({ app, admission, principal, requestId, reply }) => {
+    await app.data.write(async (tx) => {
+      await endEverything(tx, principal, app.clock());
+      await app.audit.record(tx, changeEntry(admission, `principal:${principal}`, requestId, 'signed out everywhere'));
+    });
+    await app.gatekeeper.epochs.refresh();
+    takeSession(app, reply);
   }),
 
   route({
@@ -48,10 +60,22 @@ export const routes = [
   }, async ({ app, admission, principal, query }) => ({
     items: (await listSessions(app.data.read, query.owner ?? principal, app.clock())).map((row) => ({
       session_id: row.id, principal: row.principal, created_at: toInstant(row.created_at), last_used_at: toInstant(row.last_used_at),
-      expires_at: toInstant(row.expires_at), current: row.id === admission.identity.sessionId,
+      expires_at: toInstant(row.expires_at), current: row.id === admission.identity.sessionId, stepped_up_at: row.stepped_up_at === 0 ? null : toInstant(row.stepped_up_at),
+      method: SignInMethod.parse(row.method), agent: row.agent,
     })),
     next_cursor: null,
   })),
+
+  route({
+    method: 'POST', path: '/auth/sessions/end-others', action: 'login_session.end', resource: () => ({ kind: 'own' }),
+    summary: 'End your sessions but the one that this request came with',
+  }, async ({ app, admission, principal, requestId }) => {
+    await app.data.write(async (tx) => {
+      const count = await endOtherSessions(tx, principal, admission.identity.sessionId, app.clock());
+      await app.audit.record(tx, changeEntry(admission, `principal:${principal}`, requestId, `${count} other sessions ended`));
+    });
+    await app.gatekeeper.epochs.refresh();
+  }),
 
   route({
     method: 'DELETE', path: '/auth/sessions/:id', action: 'login_session.end', parameters: z.strictObject({ id: Ulid }),
@@ -61,6 +85,3 @@ export const routes = [
     await app.gatekeeper.epochs.refresh();
   }),
 ];
-
-const cookie = (app: App, value: string, maxAge: number): string =>
-  `${sessionCookie(app.secure)}=${value}; Path=/; Max-Age=${maxAge}; HttpOnly; SameSite=Strict${app.secure ? '; Secure' : ''}`;

@@ -1,7 +1,7 @@
 /** Principals and their keys, for who manages users. */
 import { ExternalIdentity, ExternalSubject, ListQuery, page, Principal, PrincipalChange, PrincipalCreate, PrincipalCreated, PrincipalId, PrincipalKind, toInstant } from '@weir/contracts/identity';
 import {
-  addHmacKey, addPrincipal, changePrincipal, deletePrincipal, getPrincipal, listPrincipals, principalFacts, type PrincipalRow,
+  addHmacKey, addPrincipal, changePrincipal, deletePrincipal, getPrincipal, listPrincipals, principalFacts, raisesRights, type PrincipalRow,
 } from '@weir/data/security-stores/principals';
 import { externalOf, linkExternal, unlinkExternal } from '@weir/data/security-stores/external-identities';
 import { endEverything } from '@weir/data/security-stores/tokens';
@@ -25,6 +25,7 @@ export const routes = [
     method: 'POST', path: '/api/v1/principals', action: 'user.write', body: PrincipalCreate, reply: PrincipalCreated, status: 201,
     summary: 'A new principal with a key, which is shown this once',
   }, async ({ app, admission, body, requestId }) => app.data.write(async (tx) => {
+    app.gatekeeper.requireStepUp({ ...admission, requestId });
     await addPrincipal(tx, app.roles, { id: body.principal, role: body.role, permissions: body.permissions, networks: body.networks }, app.clock());
     const key = await addHmacKey(tx, app.keyRing, body.principal, { now: app.clock() });
     await app.audit.record(tx, changeEntry(admission, `principal:${body.principal}`, requestId, `added with role ${body.role}`));
@@ -36,9 +37,12 @@ export const routes = [
     summary: 'Change role, permissions, networks, or disable',
   }, async ({ app, admission, parameters, body, requestId }) => {
     const row = await app.data.write(async (tx) => {
+      const before = await getPrincipal(tx, parameters.name);
       await changePrincipal(tx, app.roles, parameters.name, body);
+      const after = await getPrincipal(tx, parameters.name);
+      if (raisesRights(app.roles, before, after)) app.gatekeeper.requireStepUp({ ...admission, requestId });
       await app.audit.record(tx, changeEntry(admission, `principal:${parameters.name}`, requestId, Object.keys(body).join(', ')));
-      return getPrincipal(tx, parameters.name);
+      return after;
     });
     await app.gatekeeper.epochs.refresh();
     return toWire(row);
@@ -72,6 +76,8 @@ export const routes = [
     method: 'POST', path: '/api/v1/principals/:name/sign-in-link', action: 'user.write', parameters: ByName, reply: z.strictObject({ link: z.string() }), status: 201,
     summary: 'A one-time sign-in link, good for ten minutes',
   }, async ({ app, admission, parameters, requestId }) => {
+    // Whoever has the link becomes that principal.
+    app.gatekeeper.requireStepUp({ ...admission, requestId });
     const secret = await app.data.write(async (tx) => {
       await app.audit.record(tx, changeEntry(admission, `principal:${parameters.name}`, requestId, 'sign-in link'));
       return createSignInSecret(tx, parameters.name, app.clock());
