@@ -125,7 +125,7 @@ export const doors: Readonly<Record<string, readonly Case[]>> = {
   'DELETE /api/v1/tokens/:jti': both('token.revoke', async (things) => ({ method: 'DELETE', target: `/api/v1/tokens/${await things.token()}` })),
   'POST /api/v1/tickets': [one('ticket.create', 'owner', (world) => ({ method: 'POST', target: '/api/v1/tickets', body: json({ action: 'content.read', object: world.publicCid }) }))],
   'GET /api/v1/permissions': get('permissions.read_own', '/api/v1/permissions'),
-  'GET /api/v1/keys': [one('key.rotate', 'foreigner', () => ({ target: '/api/v1/keys' }))],
+  'GET /api/v1/keys': [one('key.list', 'foreigner', () => ({ target: '/api/v1/keys' }))],
   'POST /api/v1/keys/rotate': [one('key.rotate', 'foreigner', () => ({ method: 'POST', target: '/api/v1/keys/rotate', body: json({ purpose: 'grant' }) }))],
   'GET /.well-known/weir-instance': get('health.read', '/.well-known/weir-instance'),
   'GET /.well-known/jwks.json': get('health.read', '/.well-known/jwks.json'),

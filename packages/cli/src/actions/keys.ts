@@ -3,7 +3,7 @@ import { toInstant } from '@weir/contracts/identity';
 import type { KeyPurpose, KeyRotated, SigningKey } from '@weir/contracts/keys';
 import { keyState, listSigningKeys, rotateSigningKey } from '@weir/data/security-stores/key-rotation';
 import * as keys from '@weir/sdk/keys';
-import { connect, namesServer } from '../client/connection.ts';
+import { connect, throughServer } from '../client/connection.ts';
 import { note, print, printJson, type Context } from '../context.ts';
 import type { ServerFlags } from '../flags.ts';
 import { tableText } from '../terminal/table.ts';
@@ -14,7 +14,7 @@ export type KeyRotateFlags = Common & Readonly<{ compromised?: boolean }>;
 type Shown = Omit<SigningKey, 'purpose'> & Readonly<{ purpose: string }>;
 
 export async function list(this: Context, flags: Common): Promise<void> {
-  const items = namesServer(this, flags) ? (await keys.list(await connect(this, flags), { signal: this.signal })).items : await stored(this, flags);
+  const items = await throughServer(this, flags) ? (await keys.list(await connect(this, flags), { signal: this.signal })).items : await stored(this, flags);
   if (flags.json === true) return printJson(this, { items });
   print(this, tableText(['KEY', 'PURPOSE', 'STATE', 'SINCE', 'VERIFIES UNTIL'], items.map((key) => [key.kid, key.purpose, key.state, key.created_at, key.verifies_until ?? '-'])));
 }
@@ -30,7 +30,7 @@ async function stored(context: Context, flags: Common): Promise<readonly Shown[]
 
 export async function rotate(this: Context, flags: KeyRotateFlags, purpose: KeyPurpose): Promise<void> {
   const compromised = flags.compromised === true;
-  const rotated = namesServer(this, flags) ? await keys.rotate(await connect(this, flags), { purpose, compromised }, { signal: this.signal }) : await rotateHere(this, flags, purpose);
+  const rotated = await throughServer(this, flags) ? await keys.rotate(await connect(this, flags), { purpose, compromised }, { signal: this.signal }) : await rotateHere(this, flags, purpose);
   if (flags.json === true) return printJson(this, rotated);
   print(this, rotated.kid);
   note(this, compromised ? `Everything that ${rotated.voided.length === 1 ? 'the older key' : `${rotated.voided.length} older keys`} signed is void, on every node within a second.${purpose === 'instance' ? ' Workers that joined by a link must join again.' : ''}`

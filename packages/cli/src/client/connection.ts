@@ -45,8 +45,16 @@ export async function connect({ environment }: Context, flags: ServerFlags): Pro
   return createClient({ baseUrl, token: () => token });
 }
 
-/** Whether the caller names a server, so that the command goes through it and not to the database of this machine. */
-export const namesServer = ({ environment }: Context, flags: ServerFlags): boolean => (flags.server ?? given(environment, 'WEIR_SERVER')) !== undefined;
+/**
+ * Whether a command goes through a server that is named, and not to the database of this machine: the operator of a machine needs no
+ * proof that a token could not give, such as changes of keys ask for.
+ */
+export async function throughServer({ environment }: Context, flags: ServerFlags): Promise<boolean> {
+  const named = flags.server ?? given(environment, 'WEIR_SERVER');
+  if (named === undefined) return false;
+  const local = await localServer(flags, environment);
+  return local === undefined || !samePlace(serverUrl(named), local.url);
+}
 
 type LocalServer = Readonly<{ url: string; certificate: string | undefined }>;
 

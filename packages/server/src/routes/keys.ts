@@ -14,7 +14,7 @@ const publicForSeconds = 60;
 
 export const routes = [
   route({
-    method: 'GET', path: '/api/v1/keys', action: 'key.rotate', reply: SigningKeys, summary: 'The keys that sign, with their state; no secret',
+    method: 'GET', path: '/api/v1/keys', action: 'key.list', reply: SigningKeys, summary: 'The keys that sign, with their state; no secret',
   }, async ({ app }) => {
     const now = app.clock();
     const rows = await listSigningKeys(app.data.read);
