@@ -108,6 +108,8 @@ export const routes = [
     method: 'POST', path: '/api/v1/principals/:name/identities', action: 'user.write', parameters: ByName, body: ExternalSubject,
     summary: 'Say that a subject of another issuer is this principal; its tokens then narrow this principal’s role',
   }, async ({ app, admission, parameters, body, requestId }) => {
+    // Whoever is that subject becomes that principal.
+    app.gatekeeper.requireStepUp({ ...admission, requestId });
     await app.data.write(async (tx) => {
       await linkExternal(tx, body, parameters.name, app.clock());
       await app.audit.record(tx, changeEntry(admission, `principal:${parameters.name}`, requestId, `linked to a subject of ${body.issuer}`));
