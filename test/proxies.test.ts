@@ -88,11 +88,12 @@ describe.each<ProxyName>(['nginx', 'caddy'])('behind %s as its page says', (name
     expect(reply.status).toBe(400);
   });
 
-  test('signing in gives a __Host- cookie, pages come with their policy, and another site’s request does nothing', async () => {
+  test('signing in gives a __Host- cookie, pages come with their policy and with HSTS, and another site’s request does nothing', async () => {
     expect(cookieOfAdmin).toMatch(/^__Host-weir=[^;]+; Path=\/; Max-Age=\d+; HttpOnly; SameSite=Strict; Secure$/);
     const page = await through({ target: '/' });
     expect(page.status).toBe(200);
     expect(page.headers['content-security-policy']).toContain("default-src 'none'");
+    expect(page.headers['strict-transport-security']).toBe('max-age=31536000');
     const foreign = await through({ method: 'POST', target: '/api/v1/tokens', headers: { cookie: cookieOfAdmin.split(';')[0] ?? '', origin: 'https://evil.example', 'content-type': 'application/json' }, body: '{}' });
     expect(foreign.status).toBe(403);
   });

@@ -34,7 +34,7 @@ export async function sendContent(response: ServerResponse, headers: IncomingHtt
   const method = response.req.method;
   const common = {
     ...guardHeaders, etag: media.etag, 'cache-control': media.cacheControl,
-    'content-disposition': safeDisposition(media.title, media.contentType), vary: 'authorization, cookie',
+    'content-disposition': safeDisposition(media.title, media.contentType), vary: 'authorization, cookie, origin',
   };
   if (matchesAny(headers['if-none-match'], media.etag)) {
     response.writeHead(304, common).end();

@@ -9,6 +9,7 @@ import { rateLimitHeaders } from '@weir/security/rate-limits';
 import Router from 'find-my-way';
 import type { App } from './app.ts';
 import { hasBody } from './body.ts';
+import { allowReading, answerPreflight, isPreflight } from './cross-origin.ts';
 import { Reply } from './reply.ts';
 import type { AnyRoute } from './route.ts';
 import { routes as access } from './routes/access.ts';
@@ -49,9 +50,13 @@ const longestParameter = 512;
 
 /** Serves `allRoutes`, and `page` where none of them is. The server does not listen yet. */
 export function buildHttpServer(app: App, tls: ServerTls | undefined, page: WebPage): Server {
-  const common = commonHeaders(tls !== undefined);
+  const common = commonHeaders(app.secure);
+  const { server, streaming_security: streaming } = app.config;
+  // Without a listed origin no answer differs by it.
+  const isCrossOrigin = server.cors.allowed_origins.length + streaming.allowed_origins.length > 0;
   const answer = (incoming: IncomingMessage, response: ServerResponse, serve: (reply: Reply) => Maybe<void>): void => {
     const reply = new Reply(response, common, newRequestId());
+    if (isCrossOrigin) allowReading(app.allowedOrigins, incoming, reply);
     try {
       const serving = serve(reply);
       if (serving instanceof Promise) serving.catch((error: unknown) => fail(app, error, incoming, reply));
@@ -67,7 +72,11 @@ export function buildHttpServer(app: App, tls: ServerTls | undefined, page: WebP
   const router = Router({
     maxParamLength: longestParameter, onMaxParamLength: refuse(new WeirError('route.absent')),
     onBadUrl: refuse(new WeirError('request.invalid', 'The address is not spelled as addresses are: a % stands before two hex digits.')),
-    defaultRoute: (incoming, response) => answer(incoming, response, (reply) => page(incoming, reply)),
+    defaultRoute: (incoming, response) => answer(incoming, response, (reply) => {
+      if (!isPreflight(app.allowedOrigins, incoming)) return page(incoming, reply);
+      arrive(app, incoming);
+      return answerPreflight(reply);
+    }),
     querystringParser: () => nothing,
   });
   for (const entry of allRoutes) {
@@ -79,9 +88,9 @@ export function buildHttpServer(app: App, tls: ServerTls | undefined, page: WebP
 }
 const nothing = {};
 
-const commonHeaders = (isTls: boolean): readonly string[] => [
+const commonHeaders = (isSecure: boolean): readonly string[] => [
   'x-content-type-options', 'nosniff', 'referrer-policy', 'no-referrer', 'cache-control', 'no-store', 'cross-origin-resource-policy', 'same-origin',
-  ...(isTls ? ['strict-transport-security', 'max-age=31536000'] : []),
+  ...(isSecure ? ['strict-transport-security', 'max-age=31536000'] : []),
 ];
 
 function makeServer(app: App, tls: ServerTls | undefined, handler: RequestListener): Server {

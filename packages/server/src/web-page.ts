@@ -50,7 +50,7 @@ export async function openWebPage(app: App, folder: string, methodsOf: OfferedMe
     }
     const zip = /\bgzip\b/.test(headers['accept-encoding']?.toString() ?? '');
     if (zip) reply.header('content-encoding', 'gzip');
-    reply.header('content-type', file.type).header('cache-control', file.cacheControl).header('etag', file.etag).header('vary', 'accept-encoding').send(200, zip ? file.zipped : file.bytes);
+    reply.header('content-type', file.type).header('cache-control', file.cacheControl).header('etag', file.etag).header('vary', 'accept-encoding, origin').send(200, zip ? file.zipped : file.bytes);
   };
 }
 

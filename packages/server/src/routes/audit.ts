@@ -50,7 +50,7 @@ async function sendExport({ app, admission, incoming, reply, requestId, signal }
   const isPacked = /\bgzip\b(?!\s*;\s*q=0(?:\.0+)?\s*(?:,|$))/i.test(String(incoming.headers['accept-encoding'] ?? ''));
   const response = reply.stream();
   response.writeHead(200, {
-    'content-type': 'application/jsonl; charset=utf-8', 'content-disposition': 'attachment; filename="audit.jsonl"', vary: 'accept-encoding',
+    'content-type': 'application/jsonl; charset=utf-8', 'content-disposition': 'attachment; filename="audit.jsonl"', vary: 'accept-encoding, origin',
     ...(isPacked ? { 'content-encoding': 'gzip' } : {}),
   });
   try {
