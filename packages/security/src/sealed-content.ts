@@ -1,6 +1,7 @@
 /**
  * Content that carries its own key, wrapped: `version(1) ‖ suite(1) ‖ length(2) ‖ data key under the key ring ‖ Cobblestone message`. Whoever
- * has the key ring opens it, today and after a restart; nothing else has to be kept.
+ * has the key ring opens it, today and after a restart; nothing else has to be kept. Under a detached key the length is 0: whoever destroys
+ * that key erases what it sealed.
  */
 import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
 import { WeirError } from '@weir/contracts/errors';
@@ -10,8 +11,8 @@ import type { KeyRing } from './key-ring.ts';
 import { lengthPrefixed } from './length-prefixed.ts';
 
 export type KeyBits = 128 | 256;
-/** A data key that only the key ring opens: keep it wherever you like, or not at all. */
-export type EncryptionKey = Readonly<{ bits: KeyBits; wrapped: string }>;
+/** A data key that only the key ring opens: keep it wherever you like. A `detached` one is in no content, so it must be kept; the others need not be. */
+export type EncryptionKey = Readonly<{ bits: KeyBits; wrapped: string; detached: boolean }>;
 
 const version = 1;
 const prefixSize = 4;
@@ -19,23 +20,24 @@ const keyPurpose = 'sealed-content-key';
 const suiteOf: Readonly<Record<KeyBits, Suite>> = { 128: 'cobblestone-128', 256: 'cobblestone-256' };
 const suiteByte: Readonly<Record<KeyBits, number>> = { 128: 1, 256: 2 };
 
-export function newEncryptionKey(keyRing: KeyRing, bits: KeyBits): EncryptionKey {
+export function newEncryptionKey(keyRing: KeyRing, bits: KeyBits, detached: boolean): EncryptionKey {
   const bytes = randomBytes(bits / 8);
   try {
-    return { bits, wrapped: Buffer.from(keyRing.seal(keyPurpose, String(bits), bytes)).toString('base64url') };
+    return { bits, detached, wrapped: Buffer.from(keyRing.seal(keyPurpose, String(bits), bytes)).toString('base64url') };
   } finally {
     bytes.fill(0);
   }
 }
 
 /** Seals a stream under `key`, piece by piece. `context` binds it to its place and must be given again to open it. */
-export async function* sealStream(keyRing: KeyRing, { bits, wrapped }: EncryptionKey, context: string, plain: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+export async function* sealStream(keyRing: KeyRing, { bits, wrapped, detached }: EncryptionKey, context: string, plain: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   const sealedKey = decodeBase64Url(wrapped);
   if (sealedKey === undefined) throw notSealedHere();
   const { header, keys } = newMessage(openKey(keyRing, bits, sealedKey), contextOf(context), suiteOf[bits]);
   const prefix = Buffer.of(version, suiteByte[bits], 0, 0);
-  prefix.writeUInt16BE(sealedKey.length, 2);
-  yield Buffer.concat([prefix, sealedKey, header]);
+  const carried = detached ? Buffer.alloc(0) : sealedKey;
+  prefix.writeUInt16BE(carried.length, 2);
+  yield Buffer.concat([prefix, carried, header]);
   let chunk = 0;
   // The last block is shorter than a chunk, possibly empty: that is what tells an end from a truncation.
   for await (const block of blocksOf(plain, chunkSize)) {
@@ -46,13 +48,16 @@ export async function* sealStream(keyRing: KeyRing, { bits, wrapped }: Encryptio
   }
 }
 
-/** Opens what `sealStream` made; every piece is authentic before it is yielded. `content.damaged`, `keys.wrong`. */
-export async function* openStream(keyRing: KeyRing, context: string, sealed: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+/** Opens what `sealStream` made, under `given` where the content carries no key; every piece is authentic before it is yielded. `content.damaged`, `keys.wrong`. */
+export async function* openStream(keyRing: KeyRing, given: EncryptionKey | undefined, context: string, sealed: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   const source = new Source(sealed);
   const prefix = await source.take(prefixSize);
   const bits = prefix[1] === suiteByte[128] ? 128 : 256;
   if (prefix[0] !== version || prefix[1] !== suiteByte[bits]) throw notSealedHere();
-  const key = openKey(keyRing, bits, await source.take(prefix.readUInt16BE(2)));
+  const carried = await source.take(prefix.readUInt16BE(2));
+  const sealedKey = carried.length > 0 ? carried : decodeBase64Url(given?.wrapped ?? '');
+  if (sealedKey === undefined || sealedKey.length === 0) throw new WeirError('keys.wrong', 'This content was sealed under a detached key; give that key to open it.');
+  const key = openKey(keyRing, bits, sealedKey);
   const keys = openHeader(key, contextOf(context), await source.take(headerSize), suiteOf[bits]);
   let chunk = 0;
   for await (const block of blocksOf(source.rest(), sealedChunkSize)) {

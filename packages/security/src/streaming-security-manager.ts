@@ -139,12 +139,15 @@ export class StreamingSecurityManager implements AsyncDisposable {
     return this.#limits.take(action, clientId, performance.now());
   }
 
-  /** A data key, wrapped under the key ring: worth nothing without it, so it may be kept anywhere. */
-  generateEncryptionKey({ bits = this.#options.encryption?.defaultKeyBits ?? 256 }: Readonly<{ bits?: KeyBits }> = {}): EncryptionKey {
-    return newEncryptionKey(this.#keyRing, requireBits(bits));
+  /**
+   * A data key, wrapped under the key ring: worth nothing without it, so it may be kept anywhere. What a `detached` one seals does not carry
+   * it: one for each user, deleted with the user, erases all that the user kept.
+   */
+  generateEncryptionKey({ bits = this.#options.encryption?.defaultKeyBits ?? 256, detached = false }: Readonly<{ bits?: KeyBits; detached?: boolean }> = {}): EncryptionKey {
+    return newEncryptionKey(this.#keyRing, requireBits(bits), detached);
   }
 
-  /** Seals bytes or a stream under `key`, or a fresh one; what comes out carries the wrapped key. `context` must be given again to open it. */
+  /** Seals bytes or a stream under `key`, or a fresh one; what comes out carries the wrapped key, unless it is a detached one. `context` must be given again to open it. */
   encryptContent(content: Uint8Array, options?: Sealing): Promise<Buffer>;
   encryptContent(content: AsyncIterable<Uint8Array>, options?: Sealing): AsyncIterable<Buffer>;
   encryptContent(content: Uint8Array | AsyncIterable<Uint8Array>, { key = this.generateEncryptionKey(), context = '' }: Sealing = {}): Promise<Buffer> | AsyncIterable<Buffer> {
@@ -153,10 +156,10 @@ export class StreamingSecurityManager implements AsyncDisposable {
   }
 
   /** Opens what `encryptContent` made. `content.damaged`, `keys.wrong`; of a stream, every piece is authentic before it comes. */
-  decryptContent(content: Uint8Array, options?: Pick<Sealing, 'context'>): Promise<Buffer>;
-  decryptContent(content: AsyncIterable<Uint8Array>, options?: Pick<Sealing, 'context'>): AsyncIterable<Buffer>;
-  decryptContent(content: Uint8Array | AsyncIterable<Uint8Array>, { context = '' }: Pick<Sealing, 'context'> = {}): Promise<Buffer> | AsyncIterable<Buffer> {
-    return content instanceof Uint8Array ? collect(openStream(this.#keyRing, context, once(content))) : openStream(this.#keyRing, context, content);
+  decryptContent(content: Uint8Array, options?: Sealing): Promise<Buffer>;
+  decryptContent(content: AsyncIterable<Uint8Array>, options?: Sealing): AsyncIterable<Buffer>;
+  decryptContent(content: Uint8Array | AsyncIterable<Uint8Array>, { key, context = '' }: Sealing = {}): Promise<Buffer> | AsyncIterable<Buffer> {
+    return content instanceof Uint8Array ? collect(openStream(this.#keyRing, key, context, once(content))) : openStream(this.#keyRing, key, context, content);
   }
 
   /** `<key id>.<HMAC-SHA256 in base64url>`, under a key that does nothing else. */

@@ -316,6 +316,17 @@ test('ipfs-kit §1.5 #11: no two chunks and no two messages share a nonce: equal
   expect(seen.size).toBe(chunks);
 });
 
+test('what a detached key sealed opens with that key alone, so that destroying it erases', async () => {
+  const { security } = manager();
+  const [ann, bob] = [security.generateEncryptionKey({ detached: true }), security.generateEncryptionKey({ detached: true, bits: 128 })];
+  const sealed = await security.encryptContent(Buffer.from('a film'), { key: ann });
+  expect((await manager().security.decryptContent(sealed, { key: ann })).toString()).toBe('a film');
+  expect(sealed.includes(Buffer.from(ann.wrapped, 'base64url'))).toBe(false);
+  for (const options of [{}, { key: bob }, { key: { ...ann, wrapped: '' } }, { key: security.generateEncryptionKey({ detached: true }) }]) {
+    await expect(security.decryptContent(sealed, options)).rejects.toThrow(expect.objectContaining({ name: 'WeirError' }));
+  }
+});
+
 test('encryption that is switched off refuses; it passes nothing on in the clear', () => {
   const { security } = manager({ encryption: { enabled: false } });
   expect(() => security.encryptContent(Buffer.from('a film'))).toThrow(code('config.invalid'));

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createDatabase, postgresMissing } from '../../data/test/support/private-postgres.ts';
 import { createWeir, type Weir } from '../src/embed.ts';
 
 const film = randomBytes(2_500_000);
@@ -122,6 +123,26 @@ test('without a port it works all the same, and what was stored is there the nex
   expect((await whole(again.streamMedia(cid))).toString()).toBe('a film');
   const other = await again.streamToIpfs([Buffer.from('another film')]);
   expect((await whole(again.streamMedia(other.cid))).toString()).toBe('another film');
+});
+
+test('on PostgreSQL the same holds', async (context) => {
+  const missing = postgresMissing();
+  if (missing !== undefined && process.env['CI'] !== 'true') return context.skip(missing);
+  if (missing !== undefined) throw new Error(missing);
+  await using embedded = await open({ api: { enabled: false }, database: { url: await createDatabase() } }, 'postgres');
+  const { streamingSecurity: security } = embedded;
+  const content = await embedded.streamToIpfs([Buffer.from('a film')]);
+  await security.setContentPolicy(content.cid, { owner: 'admin', level: 'protected' });
+  const token = await security.createToken({ userId: 'admin', role: 'viewer', cidAccess: [content.cid], issuer: 'admin' });
+  const check = await security.verifyToken(token);
+  expect(check.valid && (await security.checkContentAccess(content.cid, check.claims)).allowed).toBe(true);
+  const key = await security.generateContentKey(content.cid, { owner: 'admin', uses: 1 });
+  expect([(await security.verifyContentKey(key, content.cid)).allowed, (await security.verifyContentKey(key, content.cid)).allowed]).toEqual([true, false]);
+  for (let time = 0; time < 2; time += 1) await security.revokeToken('01J0000000000000000000NONE');
+  await security.revokeToken(token);
+  expect((await security.verifyToken(token)).valid).toBe(false);
+  await security.revokeAllUserTokens('admin');
+  expect((await security.verifyToken(await security.createToken({ userId: 'admin' }))).valid).toBe(true);
 });
 
 test('a configuration that is refused says where', async () => {

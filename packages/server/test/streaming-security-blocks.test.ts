@@ -75,6 +75,14 @@ test('short, leaked and repeating keys stop the start without being repeated', (
   }
 });
 
+test('a mistake beside the key does not show the key', () => {
+  for (const text of [`[streaming_security]\nsecret_key = '${secret}\n`, `[streaming_security]\nsecret_key = '${secret}'\nenabled = yes\n`, `[streaming_security]\nenabled = yes\nsecret_key = "${secret}"\n`]) {
+    const failure = (() => { try { start(text); return ''; } catch (error) { return String(error); } })();
+    expect(failure).toMatch(/:\d+:\d+: /);
+    expect(failure).not.toContain(secret.slice(0, 12));
+  }
+});
+
 test('[api] is [server]: beyond loopback it is refused for what is missing, and starts with it', () => {
   expect(() => start(block(secret) + api)).toThrow(/does not listen on 0\.0\.0\.0: it has no TLS: set \[server\] tls = true/);
   const { config } = start(`${block(secret)}${api}\n[server]\ntls = true\n`);

@@ -63,9 +63,12 @@ export function parseText(text: string, name: string): Tree {
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const sentence = error.message.split('\n')[0]?.replace(/^Invalid TOML document: /, '');
-    throw new WeirError('config.invalid', `${name}:${error.line}:${error.column}: ${sentence}\n${error.codeblock}`);
+    throw new WeirError('config.invalid', `${name}:${error.line}:${error.column}: ${sentence}\n${withoutSecrets(error.codeblock)}`);
   }
 }
+
+/** The lines around a mistake may hold what nobody else should read. */
+const withoutSecrets = (lines: string): string => lines.replaceAll(/^([^=\n]*(?:secret|password|token|url)[^=\n]*=).*$/gim, '$1 …');
 
 /** `WEIR_SERVER__PORT=80` sets `[server] port`; `…_FILE` reads the value from a file. */
 function fromEnvironment(environment: Environment): Tree {
