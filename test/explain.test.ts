@@ -38,6 +38,12 @@ test('of what is not one’s own, others learn nothing', async () => {
     expect((await carol.send('POST', '/api/v1/access/explain', body)).status).toBe(403);
     expect((await bob.send('POST', '/api/v1/access/explain', body)).status).toBe(403);
   }
+  // Whether a principal is unknown, disabled or elsewhere is not an owner's to learn.
+  await weir.principal('gone', 'user');
+  await admin.json('PATCH', '/api/v1/principals/gone', { disabled: true });
+  await weir.principal('elsewhere', 'user', { networks: ['192.0.2.0/24'] }).catch(() => undefined);
+  const answers = await Promise.all(['gone', 'elsewhere', 'never-was'].map(async (principal) => JSON.stringify(await explain(alice, { principal, action: 'content.read', object: cid })).replaceAll(principal, 'X')));
+  expect(new Set(answers).size).toBe(1);
   // Of the same bytes in another's hands neither: only the asker's own holding is looked at.
   const bytes = randomBytes(500);
   const shared = await alice.upload(bytes);

@@ -23,7 +23,10 @@ export async function explainAccess(app: App, asked: ExplainRequest, requestId: 
   const address = canonicalAddress(asked.address) ?? '';
   const identity = await identityOf(app, asked, address);
   if (identity instanceof EvidenceRefused) {
-    return { allowed: false, code: identity.code, reason: identity.reason, steps: [{ clause: identity.reason, held: false, about: null, why: `${asked.principal ?? ''} can not show who it is from ${address}: ${identity.reason}.` }] };
+    // Why is for who manages principals: to others unknown, disabled and elsewhere are one answer.
+    const reason = only === undefined ? identity.reason : 'authentication';
+    const why = `${asked.principal ?? ''} can not show who it is from ${address}${only === undefined ? `: ${reason}` : ''}.`;
+    return { allowed: false, code: identity.code, reason, steps: [{ clause: reason, held: false, about: null, why }] };
   }
   const resource: Resource = only === undefined ? await resourceOf(app, action, asked.object, identity) : { kind: 'library', id: only.id };
   const decided = await app.gatekeeper.explain({ identity, action, resource, address, requestId }, asked.at === undefined ? app.clock() : Date.parse(asked.at));
