@@ -162,7 +162,7 @@ export class Identities {
     if (!job.valid && this.#external !== undefined && access.reason === 'malformed' && job.reason === 'malformed') {
       return after(this.#external.identify(token, nowSeconds), (found) => this.#byExternal(found, address));
     }
-    if (!job.valid) throw new EvidenceRefused(`token ${access.reason === 'key' || access.reason === 'malformed' ? job.reason : access.reason}`);
+    if (!job.valid) throw new EvidenceRefused(`token ${access.reason === 'malformed' ? job.reason : access.reason}`);
     const { claims, key } = job;
     return after(this.#principals.find(claims.sub), (known) => ({
       ...standing(known, claims.sub, address), via: 'job', job: claims, tokenId: claims.jti, keyId: key.id, issuedAtMs: claims.iat * 1_000, expiresAtMs: claims.exp * 1_000,

@@ -1,0 +1,271 @@
+/** The one gate: what it admits, with which reason; what it refuses, with which code, and what the audit then counts. */
+import { WeirError } from '@weir/contracts/errors';
+import { expect, test } from 'vitest';
+import type { AccessRequest, Admission } from '../src/gatekeeper.ts';
+import { objectName, viewerKey } from '../src/gatekeeper.ts';
+import { EvidenceRefused, type Identity } from '../src/identity.ts';
+import { compilePolicy } from '../src/policies.ts';
+import type { Holding } from '../src/rights.ts';
+import { here, nowSeconds, sessionId, smallWorld, type SmallWorld } from './small-world.ts';
+
+const holding = (owner: string, policy?: Parameters<typeof compilePolicy>[0]): Holding =>
+  ({ id: `h-${owner}`, owner, policy: policy === undefined ? undefined : compilePolicy(policy), ceilings: [] });
+const policy = (level: 'public' | 'protected' | 'private', rest: Partial<Parameters<typeof compilePolicy>[0]> = {}) =>
+  ({ level, allowed_users: [], allowed_roles: [], required_permissions: [], networks: [], ...rest });
+
+const ask = (identity: Identity, rest: Omit<AccessRequest, 'identity' | 'address' | 'requestId'>): AccessRequest => ({ identity, address: here, requestId: 'r1', ...rest }) as AccessRequest;
+
+/** `reason` of an admission, or `code (what was counted)` of a refusal. */
+async function outcome(world: SmallWorld, request: AccessRequest): Promise<string> {
+  try {
+    return (await world.gatekeeper.admit(request)).reason;
+  } catch (error) {
+    if (!(error instanceof WeirError)) throw error;
+    return `${error.code} (${world.gatekeeper.refusals.take().map((entry) => entry.reason).join()})`;
+  }
+}
+
+async function worldOf(): Promise<SmallWorld> {
+  const world = await smallWorld();
+  world.principal('alice');
+  world.principal('bob');
+  world.principal('root', { role: 'admin' });
+  world.principal('w1', { role: 'worker', kind: 'worker' });
+  world.owners.set('grant:g-alice', 'alice');
+  world.owners.set('job:j-alice', 'alice');
+  world.leases.set('j-alice', 'w1');
+  return world;
+}
+const as = async (world: SmallWorld, principal: string): Promise<Identity> => world.identities.ofPrincipal(principal, here);
+
+test('permissions decide about what nobody owns', async () => {
+  const world = await worldOf();
+  const none = { kind: 'none' } as const;
+  const [alice, root, nobody] = [await as(world, 'alice'), await as(world, 'root'), world.identities.anonymous];
+  expect(await outcome(world, ask(root, { action: 'user.list', resource: none }))).toBe('permission');
+  expect(await outcome(world, ask(alice, { action: 'user.list', resource: none }))).toBe('permission.refused (permission manage_users)');
+  expect(await outcome(world, ask(nobody, { action: 'user.list', resource: none }))).toBe('identity.required (authentication)');
+  expect(await outcome(world, ask(nobody, { action: 'health.read', resource: none }))).toBe('permission');
+  const open = await smallWorld('viewer');
+  expect(await outcome(open, ask(open.identities.anonymous, { action: 'user.list', resource: none })), 'somebody without evidence is asked for some').toBe('identity.required (authentication)');
+  expect(await outcome(open, ask(open.identities.anonymous, { action: 'token.revoke', resource: none })), 'an action for everyone who is signed in').toBe('identity.required (authentication)');
+  const error = await Promise.resolve().then(() => world.gatekeeper.admit(ask(alice, { action: 'user.list', resource: none }))).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: 'permission.refused', facts: { missing: 'manage_users' } });
+  expect(String(error)).toContain('the permission manage_users is needed');
+});
+
+test('own rows, others’ rows, and rows that there are not', async () => {
+  const world = await worldOf();
+  const [alice, bob, root] = [await as(world, 'alice'), await as(world, 'bob'), await as(world, 'root')];
+  const list = (identity: Identity, owner?: string): Promise<string> => outcome(world, ask(identity, { action: 'grant.list', resource: { kind: 'own', owner } }));
+  expect([await list(alice), await list(alice, 'alice'), await list(alice, 'bob'), await list(root, 'bob')]).toEqual(['own', 'own', 'object.absent (owner)', 'all']);
+  expect(await outcome(world, ask(root, { action: 'policy.write', resource: { kind: 'own', owner: 'bob' } })), 'an action that reaches nobody else').toBe('object.absent (owner)');
+  const revoke = (identity: Identity, id: string): Promise<string> => outcome(world, ask(identity, { action: 'grant.revoke', resource: { kind: 'object', type: 'grant', id } }));
+  expect([await revoke(alice, 'g-alice'), await revoke(bob, 'g-alice'), await revoke(root, 'g-alice'), await revoke(bob, 'g-none'), await revoke(root, 'g-none')])
+    .toEqual(['own', 'object.absent (owner)', 'all', 'object.absent (absent)', 'object.absent (absent)']);
+  const open = await smallWorld();
+  expect(await outcome(open, ask(open.identities.anonymous, { action: 'health.read', resource: { kind: 'own' } }))).toBe('identity.required (authentication)');
+});
+
+test('a worker reaches the job that it holds, and its token one part of it', async () => {
+  const world = await worldOf();
+  const [w1, root] = [await as(world, 'w1'), await as(world, 'root')];
+  const job = { kind: 'object', type: 'job', id: 'j-alice' } as const;
+  expect(await outcome(world, ask(w1, { action: 'job.read', resource: job }))).toBe('leased');
+  expect(await outcome(world, ask(w1, { action: 'job.cancel', resource: job }))).toBe('permission.refused (permission submit_jobs)');
+  expect(await outcome(world, ask(w1, { action: 'job.read', resource: { kind: 'none' } }))).toBe('permission.refused (permission submit_jobs)');
+  const part = { kind: 'job-part', job: 'j-alice', part: 'input:0' } as const;
+  const token = await world.identities.byBearer(world.token('job', { sub: 'w1', job: 'j-alice', object: 'input:0' }), here);
+  expect(await outcome(world, ask(token, { action: 'job.lease', resource: part }))).toBe('leased');
+  for (const other of [{ ...part, part: 'input:1' }, { ...part, job: 'j-bob' }]) {
+    expect(await outcome(world, ask(token, { action: 'job.lease', resource: other }))).toBe('object.absent (no token for this part)');
+  }
+  expect(await outcome(world, ask(w1, { action: 'job.lease', resource: part }))).toBe('object.absent (no token for this part)');
+  expect(await outcome(world, ask(token, { action: 'job.lease', resource: { kind: 'none' } }))).toBe('identity.required (job token outside its part)');
+  expect(await outcome(world, ask(token, { action: 'content.read', resource: { kind: 'content', digest: 'd' } }))).toBe('identity.required (job token outside its part)');
+  world.leases.delete('j-alice');
+  expect(await outcome(world, ask(token, { action: 'job.lease', resource: part }))).toBe('job.lease_lost (lease)');
+  expect(await outcome(world, ask(w1, { action: 'job.read', resource: job }))).toBe('object.absent (owner)');
+  expect(await outcome(world, ask(root, { action: 'job.read', resource: job }))).toBe('all');
+});
+
+const content = { kind: 'content', digest: 'd' } as const;
+const read = (world: SmallWorld, identity: Identity, rest: Partial<AccessRequest> = {}): Promise<string> => outcome(world, { ...ask(identity, { action: 'content.read', resource: content }), ...rest });
+
+test('content is read by one’s own holding first, else by whichever lets one in', async () => {
+  const world = await worldOf();
+  const [alice, bob] = [await as(world, 'alice'), await as(world, 'bob')];
+  expect(await read(world, alice)).toBe('object.absent (absent)');
+  world.holdings = [holding('bob'), holding('alice')];
+  const admission = await world.gatekeeper.admit(ask(alice, { action: 'content.read', resource: content }));
+  expect([admission.reason, admission.holding?.id]).toEqual(['owner', 'h-alice']);
+  world.holdings = [holding('bob', policy('protected')), holding('carol')];
+  expect(await read(world, alice)).toBe('protected');
+  world.holdings = [holding('carol')];
+  expect(await read(world, alice), 'foreign is absent').toBe('object.absent (who)');
+  world.holdings = [holding('carol', policy('private')), holding('alice', policy('private', { valid_until: new Date((nowSeconds - 1) * 1_000).toISOString() }))];
+  expect(await read(world, alice), 'the owner is told the clause').toBe('policy.refused (window)');
+  await expect(world.gatekeeper.admit(ask(alice, { action: 'content.read', resource: content }))).rejects.toMatchObject({ facts: { clause: 'window' } });
+  world.gatekeeper.refusals.take();
+  expect(await read(world, bob)).toBe('object.absent (who)');
+  world.holdings = [holding('carol', policy('public'))];
+  expect(await read(world, world.identities.anonymous)).toBe('public');
+  expect(await read(world, await world.identities.byBearer(world.token('access', { permissions: ['submit_jobs'] }), here)), 'what the token left out stays out').toBe('permission.refused (permission read_content)');
+  world.open = 1;
+  world.holdings = [holding('alice', policy('private', { max_concurrent_per_principal: 1 }))];
+  expect(await read(world, alice)).toBe('policy.refused (concurrency)');
+});
+
+test('one thing of the library goes by its own policy', async () => {
+  const world = await worldOf();
+  world.holdings = [holding('alice'), holding('bob', policy('protected'))];
+  const alice = await as(world, 'alice');
+  const item = (id: string): Promise<string> => outcome(world, ask(alice, { action: 'library.read', resource: { kind: 'library', id } }));
+  expect([await item('h-alice'), await item('h-bob'), await item('h-none')]).toEqual(['owner', 'protected', 'object.absent (absent)']);
+});
+
+test('read_any_content reads a named owner’s holding, and nothing unnamed', async () => {
+  const world = await worldOf();
+  world.holdings = [holding('bob'), holding('alice')];
+  const [alice, root] = [await as(world, 'alice'), await as(world, 'root')];
+  const any = (identity: Identity, owner: string) => ask(identity, { action: 'content.read', resource: { ...content, owner } });
+  const admission = await world.gatekeeper.admit(any(root, 'bob'));
+  expect([admission.action, admission.reason, admission.holding?.id]).toEqual(['content.read_any', 'read_any_content', 'h-bob']);
+  expect(await outcome(world, any(alice, 'bob'))).toBe('permission.refused (permission read_any_content)');
+  expect(await outcome(world, any(alice, 'alice'))).toBe('owner');
+  expect(await outcome(world, any(root, 'carol'))).toBe('object.absent (absent)');
+  expect(await read(world, root), 'silently it opens nothing').toBe('object.absent (who)');
+});
+
+test('a link stands for its holding, its issuer, its verb and the person that it is bound to', async () => {
+  const world = await worldOf();
+  world.holdings = [holding('alice')];
+  const nobody: Identity = { ...world.identities.anonymous, principal: undefined };
+  world.grant('g1');
+  const granted = async (rest: Parameters<SmallWorld['grant']>[1], identity = nobody): Promise<string> => {
+    world.principal('bob');
+    world.grant('g1', rest);
+    await world.move('grant:g1', 'principal:bob');
+    return read(world, identity, { grant: await world.identities.grantById('g1', here) });
+  };
+  expect(await granted({})).toBe('grant');
+  expect(await granted({ verbs: [] })).toBe('policy.refused (authentication)');
+  expect(await granted({ holding: 'h-other' })).toBe('policy.refused (authentication)');
+  expect(await granted({ issuer: 'bob' })).toBe('policy.refused (authentication)');
+  expect(await granted({ principal: 'bob' })).toBe('policy.refused (authentication)');
+  expect(await granted({ principal: 'bob' }, await as(world, 'bob'))).toBe('grant');
+  const unable = await world.identities.byBearer(world.token('access', { sub: 'bob', permissions: ['submit_jobs'] }), here);
+  expect(await granted({}, unable), 'a link needs no permission of its own').toBe('grant');
+});
+
+test('while the audit can not be written nothing gives rights, and what takes them goes on', async () => {
+  const world = await worldOf();
+  world.auditWorks = false;
+  const [alice, root] = [await as(world, 'alice'), await as(world, 'root')];
+  expect(await outcome(world, ask(alice, { action: 'grant.create', resource: { kind: 'own' } }))).toBe('audit.unavailable (audit unavailable)');
+  expect(await outcome(world, ask(root, { action: 'user.write', resource: { kind: 'none' } }))).toBe('audit.unavailable (audit unavailable)');
+  expect(await outcome(world, ask(alice, { action: 'grant.revoke', resource: { kind: 'object', type: 'grant', id: 'g-alice' } }))).toBe('own');
+  expect(await outcome(world, ask(alice, { action: 'job.submit', resource: { kind: 'own' } }))).toBe('own');
+});
+
+test('on knowledge that is a second old nothing is admitted before it is renewed', async () => {
+  const world = await worldOf();
+  const alice = await as(world, 'alice');
+  const request = ask(alice, { action: 'job.submit', resource: { kind: 'own' } });
+  expect(world.gatekeeper.admit(request)).not.toBeInstanceOf(Promise);
+  world.monotonicMs += 1_000;
+  const late = world.gatekeeper.admit(request);
+  expect(late).toBeInstanceOf(Promise);
+  await late;
+  world.monotonicMs += 1_000;
+  world.storeFails = true;
+  await expect(world.gatekeeper.admit(request)).rejects.toMatchObject({ code: 'storage.failed' });
+});
+
+test('an admission says what moves it, and the epoch that was read before anything else', async () => {
+  const world = await worldOf();
+  world.session('bob');
+  world.holdings = [holding('alice')];
+  world.grant('g1', { principal: 'bob' });
+  world.grant('g2', { parent: 'g1' });
+  await world.move('grant:g1', 'grant:g2');
+  const identity: Identity = { ...await world.identities.byBearer(world.token('access', { sub: 'bob', sid: sessionId }), here), shares: { issuer: 'carol', holdings: new Set() } };
+  const grant = await world.identities.grantById('g2', here);
+  const admission = await world.gatekeeper.admit({ ...ask(identity, { action: 'content.read', resource: content }), grant, client: 'player' });
+  expect(admission).toMatchObject({ address: here, action: 'content.read', client: 'player', sequence: world.epochs.sequence });
+  expect([...admission.subjects].toSorted()).toEqual(['grant:g1', 'grant:g2', 'holding:h-alice', 'key:access-1', 'principal:alice', 'principal:bob', 'principal:carol', `session:${sessionId}`, 'token:jti-1']);
+  const plain = await world.gatekeeper.admit(ask(await as(world, 'alice'), { action: 'job.submit', resource: { kind: 'own' } }));
+  expect([plain.subjects, plain.client, plain.holding]).toEqual([[], '', undefined]);
+});
+
+test('refusals are counted by whom, from where, what and why', async () => {
+  const world = await worldOf();
+  const alice = await as(world, 'alice');
+  for (let round = 0; round < 3; round += 1) await Promise.resolve().then(() => world.gatekeeper.admit(ask(alice, { action: 'user.list', resource: { kind: 'none' } }))).catch(() => undefined);
+  expect(world.gatekeeper.refusals.take()).toEqual([{
+    class: 'C', principal: 'alice', address: '192.0.2.1', action: 'user.list', object: '', decision: 'refused', reason: 'permission manage_users', requestId: 'r1', count: 3,
+  }]);
+  world.gatekeeper.refuseEvidence(new EvidenceRefused('signature', 'w9'), { action: 'job.read', address: '2001:db8:1:2:3::4', requestId: 'r2' });
+  expect(world.gatekeeper.refusals.take()).toMatchObject([{ principal: 'w9', address: '2001:db8:1:2::/64', action: 'job.read', reason: 'signature', count: 1 }]);
+  expect([undefined, { kind: 'none' }, { kind: 'own' }, { kind: 'object', type: 'job', id: 'j' }, { kind: 'content', digest: 'd' }, { kind: 'library', id: 'h' }, { kind: 'job-part', job: 'j', part: 'input:0' }].map((resource) => objectName(resource as never)))
+    .toEqual(['', '', '', 'job:j', 'content:d', 'holding:h', 'job:j/input:0']);
+});
+
+test('an opening counts for a principal, or for a link and where it is used', async () => {
+  const world = await worldOf();
+  world.grant('g1');
+  const grant = await world.identities.grantById('g1', here);
+  const alice = await as(world, 'alice');
+  expect([viewerKey(alice, undefined, here), viewerKey(alice, grant, here), viewerKey(world.identities.anonymous, undefined, here)]).toEqual(['alice', 'grant:g1:192.0.2.1', 'address:192.0.2.1']);
+});
+
+const goesOn = async (world: SmallWorld, admission: Admission<Holding>): Promise<string> => {
+  const { allowed, reason } = await world.gatekeeper.goesOn(admission);
+  return `${allowed ? 'goes on' : 'ends'}: ${reason}`;
+};
+
+test('a stream goes on as long as all that let it in holds', async () => {
+  const changes: Readonly<Record<string, readonly [change: (world: SmallWorld) => void, moved: readonly string[], says: string]>> = {
+    'nothing moved': [() => undefined, [], 'goes on: user'],
+    'the policy leaves the reader out': [(world) => { world.holdings = [holding('alice')]; }, ['holding:h-alice'], 'ends: who'],
+    'the holding is gone': [(world) => { world.holdings = []; }, ['holding:h-alice'], 'ends: absent'],
+    'the principal is disabled': [(world) => { world.principal('bob', { disabled: true }); }, ['principal:bob'], 'ends: principal disabled'],
+    'the role lost the permission': [(world) => { world.principal('bob', { role: 'worker' }); }, ['principal:bob'], 'ends: permission'],
+    'the time of the policy is over': [(world) => { world.nowMs += 120_000; }, [], 'ends: window'],
+    'somebody else opened the only place': [(world) => { world.open = 1; }, [], 'ends: concurrency'],
+  };
+  for (const [name, [change, moved, says]] of Object.entries(changes)) {
+    const world = await worldOf();
+    const until = new Date(world.nowMs + 100_000).toISOString();
+    world.holdings = [holding('alice', policy('private', { allowed_users: ['bob'], valid_until: until, max_concurrent_per_principal: 1 }))];
+    const admission = await world.gatekeeper.admit(ask(await as(world, 'bob'), { action: 'content.read', resource: content }));
+    change(world);
+    await world.move(...moved);
+    expect(await goesOn(world, admission), name).toBe(says);
+  }
+});
+
+test('a stream under a link, under read_any_content and without a holding goes on by its own right', async () => {
+  const world = await worldOf();
+  world.holdings = [holding('alice')];
+  world.grant('g1');
+  const nobody: Identity = { ...world.identities.anonymous, principal: undefined };
+  const linked = await world.gatekeeper.admit({ ...ask(nobody, { action: 'content.read', resource: content }), grant: await world.identities.grantById('g1', here) });
+  expect(await goesOn(world, linked)).toBe('goes on: grant');
+  world.grant('g1', { revoked: true });
+  await world.move('grant:g1');
+  expect(await goesOn(world, linked)).toBe('ends: grant');
+
+  const root = await as(world, 'root');
+  const any = await world.gatekeeper.admit(ask(root, { action: 'content.read', resource: { ...content, owner: 'alice' } }));
+  expect(await goesOn(world, any)).toBe('goes on: read_any_content');
+  const events = await world.gatekeeper.admit(ask(root, { action: 'audit.read', resource: { kind: 'none' } }));
+  expect(await goesOn(world, events)).toBe('goes on: permission');
+  world.principal('root', { role: 'user' });
+  await world.move('principal:root');
+  expect([await goesOn(world, any), await goesOn(world, events)]).toEqual(['ends: permission', 'ends: permission']);
+
+  world.monotonicMs += 1_000;
+  world.storeFails = true;
+  expect(await goesOn(world, events)).toBe('ends: storage.failed');
+});
