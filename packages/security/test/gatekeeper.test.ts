@@ -13,7 +13,7 @@ const holding = (owner: string, policy?: Parameters<typeof compilePolicy>[0]): H
 const policy = (level: 'public' | 'protected' | 'private', rest: Partial<Parameters<typeof compilePolicy>[0]> = {}) =>
   ({ level, allowed_users: [], allowed_roles: [], required_permissions: [], networks: [], ...rest });
 
-const ask = (identity: Identity, rest: Omit<AccessRequest, 'identity' | 'address' | 'requestId'>): AccessRequest => ({ identity, address: here, requestId: 'r1', ...rest }) as AccessRequest;
+const ask = (identity: Identity, rest: Omit<AccessRequest, 'identity' | 'address' | 'requestId'>): AccessRequest => ({ identity, address: here, requestId: 'r1', ...rest });
 
 /** `reason` of an admission, or `code (what was counted)` of a refusal. */
 async function outcome(world: SmallWorld, request: AccessRequest): Promise<string> {

@@ -12,7 +12,8 @@ import { newTokenKey, type TokenKey } from '../src/token-keys.ts';
 import { signToken } from '../src/tokens.ts';
 import type { ClaimsOf, TokenPurpose } from '../src/token-claims.ts';
 
-export const [issuer, audience, here] = ['weir:small', 'weir:small', '192.0.2.1'];
+const [issuer, audience] = ['weir:small', 'weir:small'];
+export const here = '192.0.2.1';
 /** Where the worlds' clocks begin, in seconds. */
 export const nowSeconds = 1_800_000_000;
 export const sessionId = '01ARZ3NDEKTSV4RRFFQ69G5FAV';
@@ -81,7 +82,7 @@ export class SmallWorld {
   }
 
   session(principal: string, rest: Partial<LoginSession> = {}): string {
-    this.sessions.set(sessionId, { id: sessionId, secretHash: hashOneTimeSecret(loginSessionPurpose, sessionSecret), principal, expiresAtMs: this.nowMs + 60_000, ended: false, ...rest });
+    this.sessions.set(sessionId, { id: sessionId, secretHash: hashOneTimeSecret(loginSessionPurpose, sessionSecret), principal, expiresAtMs: this.nowMs + 60_000, ended: false, steppedUpAtMs: 0, ...rest });
     return `${sessionId}.${sessionSecret}`;
   }
 
@@ -98,7 +99,7 @@ export class SmallWorld {
     const iat = Math.floor(this.nowMs / 1_000);
     const common = { iss: issuer, aud: audience, sub: 'alice', iat, nbf: iat, exp: iat + 60, jti: 'jti-1' };
     const own = { access: {}, grant: { object: 'h-alice', verbs: ['read'] }, job: { job: 'job-1', fence: 1, object: 'input:0', verbs: ['read'] } }[purpose];
-    return signToken(purpose as TokenPurpose, { ...common, ...own, ...claims } as ClaimsOf[TokenPurpose], key);
+    return signToken(purpose as TokenPurpose, { ...common, ...own, ...claims }, key);
   }
 
   /** Tells the nodes that the rows of these subjects changed. */
