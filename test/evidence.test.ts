@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { goodClaims, goodHeader, signedToken, signingKeyOf, type Signer } from './support/forged-tokens.ts';
 import { send, type RawReply } from './support/raw-http.ts';
+import { upgradeStatus } from './support/held-job.ts';
 import { StoredState } from './support/state.ts';
 import { dffmpegSigned, scaled, startWeir, type Client, type TestWeir } from './support/weir.ts';
 import { bundledClip } from './support/world.ts';
@@ -199,7 +200,7 @@ test('grants of other instances, of other content and in other places open nothi
   expect([400, 401]).toContain((await ask({ ...alice.evidence() }, 'GET', `/api/v1/library?grant=${grant.token}`)).status);
 });
 
-test('a signed change counts once; a signed reading may be repeated', async () => {
+test('dffmpeg §2 #4: a signed change counts once; a signed reading may be repeated', async () => {
   await nextSecond();
   const body = '{"expires_in":60}';
   const headers = dffmpegSigned('alice', alice.key, 'POST', '/api/v1/tokens', body);
@@ -227,9 +228,9 @@ test('a change that was signed before a restart is not accepted after it', async
   expectRefused(await change(headers));
 });
 
-test('only names of this server are answered', async () => {
+test('dffmpeg §2 #5: only names of this server are answered, and the signed path is the one in the request line', async () => {
   const port = new URL(weir.url).port;
-  for (const host of ['evil.example', `evil.example:${port}`, `127.0.0.1.evil.example:${port}`, `127.0.0.1:${port}@evil.example`, 'localhost.evil.example', '', '0.0.0.0', `[::]:${port}`, '2130706433', '127.1']) {
+  for (const host of ['evil.example', `evil.example:${port}`, `127.0.0.1.evil.example:${port}`, `127.0.0.1:${port}@evil.example`, 'localhost.evil.example', '', '0.0.0.0', `[::]:${port}`, '2130706433', '127.1', 'x/workers?', `127.0.0.1:${port}/api/v1/library?`]) {
     for (const target of ['/api/v1/permissions', '/healthz', '/', '/no/such/page']) {
       const reply = await ask({ host, ...alice.evidence() }, 'GET', target);
       expect([400, 421], `${host} ${target}`).toContain(reply.status);
@@ -254,7 +255,7 @@ test('X-Forwarded-For is believed from trusted proxies alone, and a principal’
   expectRefused(await send(closed.url, { target: '/api/v1/permissions', headers: { ...local.evidence(), 'x-forwarded-for': '198.51.100.7' }, agent }));
 });
 
-test('past a limit comes 429 with what to wait for, and failures never stop a correct proof', async () => {
+test('dffmpeg §2 #14: past a limit comes 429 with what to wait for, and failures never stop a correct proof', async () => {
   await using limited = await startWeir({ limits: 'default' });
   const dora = await limited.principal('dora', 'user');
   const at = (headers: Headers, target = '/api/v1/permissions'): Promise<RawReply> => send(limited.url, { target, headers, agent });
@@ -281,6 +282,19 @@ test('past a limit comes 429 with what to wait for, and failures never stop a co
   // One principal's limit is not another's, nor the address's, and health is never limited.
   expect((await at({ cookie: String((await limited.admin()).evidence()['cookie']) })).status).toBe(200);
   expect((await at({}, '/healthz')).status).toBe(200);
+});
+
+test('dffmpeg §2 #1: no credential acts as another kind of actor', async () => {
+  const [hands, maker] = [await weir.principal('hands', 'worker'), await weir.principal('maker', 'client')];
+  const connect = '/api/v1/workers/connect';
+  expect(await upgradeStatus(weir.url, connect, dffmpegSigned('hands', hands.key, 'GET', connect))).toBe(101);
+  expect(await upgradeStatus(weir.url, connect, dffmpegSigned('maker', maker.key, 'GET', connect))).toBe(403);
+  expect(await upgradeStatus(weir.url, connect, dffmpegSigned('hands', maker.key, 'GET', connect))).toBe(401);
+  const job = JSON.stringify({ recipe: 'probe', inputs: [{ cid }] });
+  const submit = async (name: string, key: string): Promise<number> => (await ask(dffmpegSigned(name, key, 'POST', '/api/v1/jobs', job), 'POST', '/api/v1/jobs', job)).status;
+  expect(await submit('hands', hands.key)).toBe(403);
+  // The client may submit; the content that it names is not its own.
+  expect(await submit('maker', maker.key)).toBe(404);
 });
 
 /** Early in a new second: signatures of the last one are others, and the server reads the same second as the test. */

@@ -139,3 +139,59 @@ test('the client is the first hop from the right that is not trusted, whatever a
     try { expect(canonicalAddress(clientAddress('127.0.0.1', text, trust))).toBeDefined(); } catch (error) { expect(error).toBeInstanceOf(WeirError); }
   }
 });
+
+/** X-Forwarded-For as anybody may write it: as text, with what the reading of it must come to, by a model that knows how it was made. */
+const hop = fc.oneof(
+  { weight: 6, arbitrary: fc.constantFrom('10.0.0.1', '10.200.3.4', '127.0.0.1', 'fd00::7', '::ffff:10.1.1.1').map((text) => ({ text, is: 'trusted' as const })) },
+  { weight: 4, arbitrary: address.map((text) => ({ text, is: 'address' as const })) },
+  { weight: 1, arbitrary: fc.oneof(fc.string({ maxLength: 12 }), fc.string({ unit: 'grapheme', maxLength: 6 }), fc.constantFrom('unknown', '_x', 'fe80::1%eth0', '', '1.2.3.4.5', 'for=1.2.3.4', '١٢٧.0.0.1', '１.2.3.4', '127.0.0.1\u0000'))
+    .map((text) => ({ text: text.replaceAll(',', ' '), is: 'other' as const })) },
+);
+/** An address may come with a port or in brackets, and anything with spaces around it. */
+const written = fc.tuple(hop, fc.constantFrom('', ':1', ':65535'), fc.boolean(), fc.constantFrom('', ' ', '\t', '  ')).map(([{ text, is }, port, brackets, space]) => {
+  const isV6 = text.includes(':');
+  const shown = is === 'other' ? text : isV6 && (brackets || port !== '') ? `[${text}]${port}` : isV6 ? text : `${text}${port}`;
+  return { shown: `${space}${shown}${space}`, text, is };
+});
+
+test('dffmpeg §2 #13: whatever X-Forwarded-For says, the client is the first from the right that no trusted proxy is, or the request is refused', () => {
+  fc.assert(fc.property(fc.array(written, { maxLength: 40 }), fc.array(fc.boolean(), { maxLength: 40 }), (hops, breaks) => {
+    // In one header or in many: the lines are one list.
+    const headers: string[] = [];
+    for (const [index, { shown }] of hops.entries()) {
+      if (headers.length === 0 || breaks[index] === true) headers.push(shown);
+      else headers[headers.length - 1] += `,${shown}`;
+    }
+    const expected = modelClient(hops);
+    const read = (): string => clientAddress('127.0.0.1', headers, trust);
+    if (hops.length > 32 || headers.join(',').length > 2_048 || expected === undefined) expect(read, JSON.stringify(headers)).toThrow(refused);
+    else expect(modelOf(read()), JSON.stringify(headers)).toEqual(modelOf(expected));
+  }), { numRuns: runs(3_000) });
+  for (const many of [1_000, 100_000]) expect(() => clientAddress('127.0.0.1', Array.from({ length: many }, () => '10.0.0.1'), trust)).toThrow(refused);
+});
+
+/** Undefined where the way from the right meets something that is no address before it meets a client, or there is nothing. */
+function modelClient(hops: readonly { text: string; is: 'trusted' | 'address' | 'other' }[]): string | undefined {
+  let last: string | undefined;
+  for (const { text, is } of hops.toReversed()) {
+    if (is === 'other' && canonicalAddress(text.trim()) === undefined) return undefined;
+    last = text.trim();
+    const value = modelOf(last);
+    const trusted = [['127.0.0.1', 32], ['10.0.0.0', 8], ['fd00::', 8]] as const;
+    if (!trusted.some(([network, prefix]) => holds(modelOf(network), prefix, value))) return last;
+  }
+  return last;
+}
+
+test('dffmpeg §2 #9: a scope that does not parse is refused when it is written, and what was written always reads again', () => {
+  fc.assert(fc.property(fc.oneof(fc.string({ maxLength: 50 }), fc.string({ unit: 'grapheme', maxLength: 20 }), address.map((text) => `${text}/200`), fc.tuple(address, fc.nat(140)).map(([text, bits]) => `${text}/${bits}`)), (text) => {
+    let scope;
+    try {
+      scope = compileNetworks([text]);
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'request.invalid' });
+      return;
+    }
+    expect(scope.contains(canonicalAddress(text.replace(/\/.*/, '')) ?? '')).toBe(true);
+  }), { numRuns: runs(3_000) });
+});
