@@ -16,7 +16,7 @@ export const Passkey = z.strictObject({
 export type Passkey = z.infer<typeof Passkey>;
 export const PasskeyName = z.string().trim().min(1).max(60);
 
-const Descriptor = z.strictObject({ type: z.literal('public-key'), id: CredentialId, transports: Transports.optional() });
+const Descriptor = z.strictObject({ type: z.literal('public-key'), id: CredentialId, transports: Transports });
 /** `PublicKeyCredentialRequestOptionsJSON`. */
 export const AssertionOptions = z.strictObject({
   challenge: base64url(64), timeout: z.int(), rpId: z.string(), allowCredentials: z.array(Descriptor), userVerification: z.literal('required'),

@@ -1,10 +1,13 @@
-/** The one client of the page, and the cache of what it asked. */
+/** The client of the page, and the cache of what it asked. */
 import { MutationCache, QueryCache, QueryClient } from '@tanstack/react-query';
 import { createClient } from '@weir/sdk/client';
 import { RemoteError } from '@weir/sdk/remote-error';
 import type { Caller } from './caller.ts';
+import { fetchWithProof } from './step-up/proof.ts';
 
-export const api = createClient({ baseUrl: location.origin });
+export const api = createClient({ baseUrl: location.origin, fetch: fetchWithProof });
+/** For the proofs themselves. */
+export const plainApi = createClient({ baseUrl: location.origin });
 
 const anonymous: Caller = { principal: null, role: 'none', permissions: {} };
 

@@ -3,8 +3,10 @@ import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import type { LibraryItem } from '@weir/contracts/content';
 import * as auth from '@weir/sdk/auth';
 import * as grants from '@weir/sdk/grants';
+import * as identities from '@weir/sdk/identities';
 import * as jobs from '@weir/sdk/jobs';
 import * as library from '@weir/sdk/library';
+import * as passkeys from '@weir/sdk/passkeys';
 import * as policies from '@weir/sdk/policies';
 import * as recipes from '@weir/sdk/recipes';
 import * as status from '@weir/sdk/status';
@@ -15,6 +17,14 @@ const pageSize = 60;
 export const permissionsQuery = queryOptions({
   queryKey: ['permissions'], queryFn: ({ signal }) => auth.permissions(api, { signal }), staleTime: 60_000,
 });
+
+export const methodsQuery = queryOptions({
+  queryKey: ['sign-in-methods'], queryFn: ({ signal }) => auth.methods(api, { signal }), staleTime: 300_000,
+});
+
+export const sessionsQuery = queryOptions({ queryKey: ['sessions'], queryFn: ({ signal }) => auth.sessions(api, { signal }) });
+export const passkeysQuery = queryOptions({ queryKey: ['passkeys'], queryFn: ({ signal }) => passkeys.list(api, { signal }) });
+export const identitiesQuery = queryOptions({ queryKey: ['identities'], queryFn: ({ signal }) => identities.list(api, { signal }) });
 
 export const statusQuery = queryOptions({
   queryKey: ['status'], queryFn: ({ signal }) => status.get(api, { signal }), refetchInterval: 30_000,

@@ -33,9 +33,12 @@ export function AccountMenu({ compact = false }: Readonly<{ compact?: boolean }>
     </button>
   );
   return (
-    <Menu trigger={trigger} actions={[principal === null
-      ? { key: 'in', label: 'Sign in', icon: 'signOut', onSelect: () => { void navigate({ to: '/sign-in' }); } }
-      : { key: 'out', label: 'Sign out', description: `${name} · ${role}`, icon: 'signOut', onSelect: () => leave.mutate() }]}
+    <Menu trigger={trigger} actions={principal === null
+      ? [{ key: 'in', label: 'Sign in', icon: 'signOut', onSelect: () => { void navigate({ to: '/sign-in' }); } }]
+      : [
+        { key: 'account', label: 'Your account', description: 'Passkeys, sessions, permissions', icon: 'key', onSelect: () => { void navigate({ to: '/account' }); } },
+        { key: 'out', label: 'Sign out', description: `${name} · ${role}`, icon: 'signOut', onSelect: () => leave.mutate() },
+      ]}
     />
   );
 }

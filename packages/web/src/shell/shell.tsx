@@ -7,6 +7,7 @@ import { permissionsQuery } from '../queries.ts';
 import { Icon, type IconName } from '../ui/icon.tsx';
 import { Logo } from '../ui/logo.tsx';
 import { Failure, Loading, Skeleton } from '../ui/states.tsx';
+import { StepUpDialog } from '../step-up/step-up-dialog.tsx';
 import { UploadTray } from '../uploads/upload-tray.tsx';
 import { AccountMenu } from './account-menu.tsx';
 import { OpenHouse } from './open-house.tsx';
@@ -72,6 +73,7 @@ function Frame() {
         <Outlet />
       </main>
       <UploadTray />
+      <StepUpDialog />
       <nav aria-label="Main" className="fixed inset-x-0 bottom-0 z-30 grid grid-cols-3 border-t border-line bg-surface pb-[env(safe-area-inset-bottom)] md:hidden">
         {places.map(({ to, label, icon }) => (
           <Link

@@ -1,4 +1,4 @@
-/** Signing in with a one-time link. A page that only fetches the address, such as a link preview, spends nothing. */
+/** Signing in: with a one-time link, a passkey, or at a provider. A page that only fetches the address, such as a link preview, spends nothing. */
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import * as auth from '@weir/sdk/auth';
@@ -9,22 +9,23 @@ import { explain } from '../explain.ts';
 import { ThemeToggle } from '../shell/theme-toggle.tsx';
 import { Button } from '../ui/button.tsx';
 import { CopyBlock } from '../ui/copy.tsx';
-import { Icon } from '../ui/icon.tsx';
 import { Logo } from '../ui/logo.tsx';
+import { Notice } from '../ui/states.tsx';
 import { Water } from '../ui/water.tsx';
 import { takeLinkSecret } from './link-secret.ts';
+import { OtherWays } from './other-ways.tsx';
+import { problemInAddress, problemText } from './problems.ts';
 
 export function SignInPage() {
   const [secret, setSecret] = useState(takeLinkSecret);
   const navigate = useNavigate();
   const cache = useQueryClient();
-  const signIn = useMutation({
-    mutationFn: (linkSecret: string) => auth.login(api, linkSecret),
-    onSuccess: async () => {
-      await cache.resetQueries();
-      await navigate({ to: '/', replace: true });
-    },
-  });
+  const [problem] = useState(problemInAddress);
+  const goOn = async (): Promise<void> => {
+    await cache.resetQueries();
+    await navigate({ to: '/', replace: true });
+  };
+  const signIn = useMutation({ mutationFn: (linkSecret: string) => auth.login(api, linkSecret), onSuccess: goOn });
   const begin = useEffectEvent(() => {
     if (secret !== null && signIn.isIdle && document.visibilityState === 'visible') signIn.mutate(secret);
   });
@@ -55,7 +56,14 @@ export function SignInPage() {
         </div>
         <div className="card p-5 sm:p-6">
           {secret === null || signIn.isError
-            ? <NewLink {...(signIn.isError ? { error: whyNot(signIn.error) } : {})} />
+            ? (
+              <>
+                {signIn.isError && <Notice className="mb-5">{whyNot(signIn.error)}</Notice>}
+                {!signIn.isError && problem !== null && <Notice className="mb-5">{problemText[problem]}</Notice>}
+                <OtherWays onSignedIn={goOn} />
+                <NewLink isNew={signIn.isError} />
+              </>
+            )
             : (
               <>
                 <p className="mb-4 text-sm text-muted">Your link works once and for ten minutes. This browser stays signed in afterwards.</p>
@@ -75,16 +83,10 @@ function whyNot(error: unknown): string {
   return explain(error);
 }
 
-function NewLink({ error }: Readonly<{ error?: string }>) {
+function NewLink({ isNew }: Readonly<{ isNew: boolean }>) {
   return (
     <>
-      {error !== undefined && (
-        <div role="alert" className="mb-5 flex items-start gap-2.5 rounded-xl bg-danger-soft p-3 text-sm text-danger">
-          <Icon name="warning" className="mt-0.5" />
-          <p>{error}</p>
-        </div>
-      )}
-      <h2 className="text-[0.9375rem] font-semibold">{error === undefined ? 'Open a sign-in link' : 'Get a new link'}</h2>
+      <h2 className="text-[0.9375rem] font-semibold">{isNew ? 'Get a new link' : 'Open a sign-in link'}</h2>
       <p className="mt-1 mb-3.5 text-sm text-muted">
         Weir has no passwords. On the machine that runs it, print a one-time link, and open it in this browser:
       </p>

@@ -25,6 +25,16 @@ export function Failure({ error, onRetry }: Readonly<{ error: unknown; onRetry?:
   );
 }
 
+/** What went wrong, in words, where it matters. */
+export function Notice({ children, className }: Readonly<{ children: ReactNode; className?: string }>) {
+  return (
+    <div role="alert" className={cx('flex items-start gap-2.5 rounded-xl bg-danger-soft p-3 text-sm text-danger', className)}>
+      <Icon name="warning" className="mt-0.5" />
+      <p className="min-w-0">{children}</p>
+    </div>
+  );
+}
+
 export function Skeleton({ className }: Readonly<{ className: string }>) {
   return <div aria-hidden="true" className={cx('animate-pulse-soft rounded-lg bg-hover', className)} />;
 }
