@@ -144,7 +144,7 @@ test('another site reads nothing: not by requests, pictures, scripts, styles, fr
   }
 }, 60_000);
 
-test('another site opens no socket, whatever it is sent with', async () => {
+test('ipfs-kit §1.5 #5: another site opens no socket, whatever it is sent with', async () => {
   for (const place of places()) {
     const page = await at(place);
     const outcome = await page.evaluate((url) => new Promise((resolve) => {
@@ -158,7 +158,7 @@ test('another site opens no socket, whatever it is sent with', async () => {
   const { key } = await weir.principal('encoder', 'worker');
   const target = '/api/v1/workers/connect';
   const signed = (): Record<string, string> => dffmpegSigned('encoder', key, 'GET', target);
-  // ipfs-kit §1.5 #5: the origin is looked at before anything else, with and without evidence.
+  // The origin is looked at before anything else, with and without evidence.
   for (const origin of ['https://evil.example', 'null', 'file://', `http://127.0.0.1:${evilPort}`, 'https://example.com', 'http://a.example.com', `${weir.url}.evil.example`]) {
     expect([await upgradeStatus(weir.url, target, { origin }), origin]).toEqual([403, origin]);
     expect([await upgradeStatus(weir.url, target, { ...signed(), origin }), origin]).toEqual([403, origin]);

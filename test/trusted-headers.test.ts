@@ -50,6 +50,24 @@ test('a role is the principal that everyone with it shares, and holds what the r
   expect((await send(weir.url, { target: `/api/v1/content/${cid}`, headers: alice.evidence() })).status).toBe(404);
 });
 
+test('streamkit §2.10 #7: what a role may not read it may not change, list or delete either', async () => {
+  using state = new StoredState(weir.dataPath);
+  const as = (role: string, method: string, target: string, body?: string): Promise<RawReply> =>
+    send(weir.url, { method, target, headers: { ...proof, 'x-streamkit-role': role, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }, ...(body === undefined ? {} : { body }) });
+  const upload = await send(weir.url, { method: 'POST', target: '/api/v1/content', headers: { ...proof, 'x-streamkit-role': 'user', 'content-type': 'application/octet-stream' }, body: 'of the role user' });
+  const { cid } = JSON.parse(upload.text) as { cid: string };
+  const before = state.digest();
+  for (const [method, target, body] of [
+    ['GET', `/api/v1/content/${cid}`], ['HEAD', `/api/v1/content/${cid}`], ['DELETE', `/api/v1/content/${cid}`], ['GET', `/api/v1/policies/${cid}`], ['PUT', `/api/v1/policies/${cid}`, '{"level":"public"}'],
+    ['POST', '/api/v1/grants', JSON.stringify({ cid })],
+  ] as const) expect([(await as('operator', method, target, body)).status, method, target]).toEqual([404, method, target]);
+  expect((await as('operator', 'GET', '/api/v1/library')).text).not.toContain(cid);
+  for (const [method, target, body] of [['DELETE', `/api/v1/content/${cid}`], ['PUT', `/api/v1/policies/${cid}`, '{"level":"public"}'], ['POST', '/api/v1/grants', JSON.stringify({ cid })]] as const) {
+    expect([(await as('viewer', method, target, body)).status, method, target]).toEqual([403, method, target]);
+  }
+  expect(state.digest()).toBe(before);
+});
+
 test('a name is a principal that exists, narrowed by the role', async () => {
   expect(await who({ ...proof, 'x-weir-user': 'alice' })).toMatchObject({ status: 200, principal: 'alice', role: 'operator' });
   const narrowed = await who({ ...proof, 'x-weir-user': 'alice', 'x-streamkit-role': 'viewer' });

@@ -89,3 +89,13 @@ test('the server answers to its own names, whatever their case, final dot or por
   for (const name of ['', 'a b', 'http://a', '*', '*.example.com', 'a/b']) expect(() => compileHosts([name]), name).toThrow(refused);
   for (const text of mutations(['media.example.com:443', '[::1]:80'], runs(3_000))) expect(() => rules.allows(text)).not.toThrow();
 });
+
+test('an origin has one spelling: IPv6, international names, final dots and letters of either case', () => {
+  const rules = compileOrigins(['https://bücher.example', 'http://[2001:DB8::1]:8080', 'https://*.straße.example', 'https://Dotted.example.']);
+  for (const origin of ['https://xn--bcher-kva.example', 'http://[2001:db8::1]:8080', 'https://shop.xn--strae-oqa.example', 'https://dotted.example.']) expect(rules.allows(origin), origin).toBe(true);
+  for (const origin of [
+    // No browser sends these: what looks the same is not the same.
+    'https://bücher.example', 'https://XN--BCHER-KVA.example', 'https://xn--bcher-kva.example.', 'http://[2001:db8:0::1]:8080', 'http://[2001:DB8::1]:8080', 'http://2001:db8::1:8080', 'https://dotted.example',
+    'https://xn--strae-oqa.example', 'https://strasse.example', 'https://bucher.example', 'https://xn--bcher-kva.example:443', 'https://xn--bcher-kva.example\0', ' https://xn--bcher-kva.example',
+  ]) expect(rules.allows(origin), origin).toBe(false);
+});
