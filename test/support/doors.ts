@@ -132,6 +132,7 @@ export const doors: Readonly<Record<string, readonly Case[]>> = {
 
   'GET /api/v1/principals': get('user.list', '/api/v1/principals'),
   'POST /api/v1/principals': [one('user.write', 'foreigner', (world) => ({ method: 'POST', target: '/api/v1/principals', body: json({ principal: world.newName(), role: 'user' }) }))],
+  'GET /api/v1/principals/:name': onPrincipal('user.list', 'GET', ''),
   'PATCH /api/v1/principals/:name': onPrincipal('user.write', 'PATCH', '', { role: 'admin' }),
   'DELETE /api/v1/principals/:name': onPrincipal('user.write', 'DELETE', ''),
   'POST /api/v1/principals/:name/key': onPrincipal('key.rotate', 'POST', '/key', {}),

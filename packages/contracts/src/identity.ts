@@ -19,6 +19,11 @@ export const Cidr = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'not a
 export const PrincipalKind = z.enum(['user', 'client', 'worker', 'service', 'anonymous']);
 export type PrincipalKind = z.infer<typeof PrincipalKind>;
 
+/** How far a signature's time may be off, in seconds; more than 30 is for old peers, and needs TLS or a network scope. */
+export const MaxSkew = z.int().min(1).max(300);
+/** 32 bytes in standard base64, as the other side has them already. */
+const GivenKey = z.string().regex(/^[A-Za-z0-9+/]{43}=$/, 'a key is 32 bytes in base64 (44 characters)');
+
 export const Principal = z.strictObject({
   principal: PrincipalId,
   kind: PrincipalKind,
@@ -26,6 +31,8 @@ export const Principal = z.strictObject({
   permissions: z.array(PermissionName).max(100),
   networks: z.array(Cidr).max(100),
   disabled: z.boolean(),
+  /** Null: 30. */
+  max_skew_seconds: MaxSkew.nullable(),
   created_at: Instant,
 });
 export type Principal = z.infer<typeof Principal>;
@@ -35,13 +42,21 @@ export const PrincipalCreate = z.strictObject({
   role: RoleName,
   permissions: z.array(PermissionName).max(100).default([]),
   networks: z.array(Cidr).max(100).default([]),
+  /** What the role says, when it is left out; `service`: a program that never signs in by a browser. */
+  kind: z.enum(['user', 'service']).optional(),
+  max_skew_seconds: MaxSkew.optional(),
+  key: GivenKey.optional(),
 });
-export const PrincipalCreated = z.strictObject({ principal: PrincipalId, role: RoleName, key: z.string() });
+/** `key` is shown this once; null when the caller gave it. */
+export const PrincipalCreated = z.strictObject({ principal: PrincipalId, role: RoleName, key: z.string().nullable() });
+/** A new key for a principal; the old ones end after the overlap. */
+export const KeyReplacement = z.strictObject({ overlap_seconds: z.int().min(0).max(604_800).default(0), key: GivenKey.optional() });
 export const PrincipalChange = z.strictObject({
   role: RoleName.optional(),
   permissions: z.array(PermissionName).max(100).optional(),
   networks: z.array(Cidr).max(100).optional(),
   disabled: z.boolean().optional(),
+  max_skew_seconds: MaxSkew.nullable().optional(),
 });
 
 /** A subject of another issuer that a principal is. */

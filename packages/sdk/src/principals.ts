@@ -1,5 +1,5 @@
 /** Who may sign in or sign requests: users, clients, workers, services. For those who manage users. */
-import { ExternalIdentity, Principal, PrincipalCreated, page, type PrincipalChange, type ExternalSubject, type PrincipalCreate } from '@weir/contracts/identity';
+import { ExternalIdentity, Principal, PrincipalCreated, page, type PrincipalChange, type ExternalSubject, type KeyReplacement, type PrincipalCreate } from '@weir/contracts/identity';
 import { z, type input } from 'zod';
 import { call, command, path, type CallOptions, type Client, type ListOptions } from './client.ts';
 
@@ -10,9 +10,16 @@ const SignInLink = z.object({ link: z.string() });
 export const list = (client: Client, { cursor, limit, signal }: ListOptions = {}) =>
   call(client, { path: '/api/v1/principals', query: { cursor, limit }, reply: Principals, signal });
 
+export const show = (client: Client, name: string, options: CallOptions = {}) =>
+  call(client, { path: path`/api/v1/principals/${name}`, reply: Principal, ...options });
+
 /** The reply holds the new principal's key, which is never shown again. */
 export const create = (client: Client, request: input<typeof PrincipalCreate>, options: CallOptions = {}) =>
   call(client, { method: 'POST', path: '/api/v1/principals', json: request, reply: PrincipalCreated, ...options });
+
+/** A new request-signing key; the old ones work until the overlap ends. */
+export const rotateKey = (client: Client, name: string, request: input<typeof KeyReplacement> = {}, options: CallOptions = {}) =>
+  call(client, { method: 'POST', path: path`/api/v1/principals/${name}/key`, json: request, reply: PrincipalCreated, ...options });
 
 /** What the principal holds stays; nobody can sign in or sign requests as it. */
 export const remove = (client: Client, name: string, options: CallOptions = {}) =>

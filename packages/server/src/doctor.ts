@@ -4,13 +4,14 @@ import path from 'node:path';
 import { inspectFolder } from '@weir/backends/local';
 import { WeirError } from '@weir/contracts/errors';
 import { findHolder } from '@weir/data/directory-lock';
+import { anywhereSkewSeconds, isRiskySkew } from '@weir/data/security-stores/principals';
 import { gradeJail } from '@weir/fleet/jail/grade';
 import { findMediaTools, findTool, installAdvice, mediaAbilities } from '@weir/fleet/media-tools';
 import { defineRoles } from '@weir/security/roles';
 import { auditWarnings } from './audit-warnings.ts';
 import { checkBind } from './bind-gate.ts';
 import type { Config } from './config/schema.ts';
-import { openInstance } from './instance.ts';
+import { openInstance, type Instance } from './instance.ts';
 import { dataDirectory, keyDirectory } from './places.ts';
 
 /** `failed`: something that is needed does not work. `weak`: it works, and could be better. */
@@ -123,8 +124,20 @@ async function database(subject: Subject): Promise<readonly Check[]> {
     good('database', `${instance.data.engine}, instance ${instance.id}, opens with its master key`),
     ahead > minuteMs ? failed('clock', `The clock is ${Math.round(ahead / 1_000)} s behind what was recorded; tokens and windows are judged wrongly.`, 'Set the clock, and keep it set with chrony or systemd-timesyncd.')
       : good('clock', new Date().toISOString()),
+    await skews(instance),
     ...(await auditWarnings(instance.data.read, config.audit, Date.now())).map(({ code, message, next_step: nextStep }) => (code === 'audit.webhook_dead' ? failed : weak)('audit', message, nextStep)),
   ];
+}
+
+/** Old peers whose clocks are off get a wider window, which is a window for whoever repeats what they signed. */
+async function skews({ data: { read }, config: { server } }: Instance): Promise<Check> {
+  const wide = await read.selectFrom('principal').select(['id', 'max_skew_seconds', 'networks']).where('max_skew_seconds', '>', anywhereSkewSeconds)
+    .where('disabled', '=', 0).orderBy('id').limit(100).execute();
+  if (wide.length === 0) return good('signature times', 'no principal may be more than 30 s off');
+  const risky = server.tls || server.behind_proxy ? [] : wide.filter(isRiskySkew);
+  const named = (rows: typeof wide): string => rows.map((row) => `${row.id} (${row.max_skew_seconds} s)`).join(', ');
+  return risky.length > 0 ? failed('signature times', `Without TLS and from everywhere, a signature is good for long: ${named(risky)}.`, 'Give them networks with `weir admin user set-scope`, or set [server] tls.')
+    : weak('signature times', `Signatures may be off by more than 30 s: ${named(wide)}.`, 'Set the clocks of these peers, then: weir admin user set-skew NAME 30');
 }
 
 function network(config: Config): readonly Check[] {

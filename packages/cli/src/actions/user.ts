@@ -5,8 +5,11 @@ import { findHolder } from '@weir/data/directory-lock';
 import { externalOf } from '@weir/data/security-stores/external-identities';
 import { createSignInSecret } from '@weir/data/security-stores/login-sessions';
 import {
-  addHmacKey, addPrincipal, changePrincipal, deletePrincipal, getPrincipal, listPrincipals, principalFacts, type PrincipalChange, type PrincipalRow,
+  addHmacKey, addPrincipal, anywhereSkewSeconds, changePrincipal, deletePrincipal, getPrincipal, listPrincipals, principalFacts, requireSafeSkew, type PrincipalChange, type PrincipalRow,
 } from '@weir/data/security-stores/principals';
+import { endEverything } from '@weir/data/security-stores/tokens';
+import { readPrivateFile } from '@weir/credentials/private-file';
+import { parseDffmpegKey } from '@weir/security/request-signing/dffmpeg';
 import { compileNetworks } from '@weir/security/networks';
 import { permissions } from '@weir/security/roles';
 import type { Instance } from '@weir/server/instance';
@@ -16,35 +19,39 @@ import { tableText } from '../terminal/table.ts';
 import { openForOperator, record } from './operator.ts';
 
 type Common = InstanceFlags & Readonly<{ json?: boolean }>;
-export type AddFlags = Common & Readonly<{ role: string; allowedCidrs?: readonly string[]; permission?: readonly string[]; quiet?: boolean }>;
+export type AddFlags = Common & Readonly<{ role: string; allowedCidrs?: readonly string[]; permission?: readonly string[]; kind?: 'user' | 'service'; maxSkew?: number; keyFile?: string; quiet?: boolean }>;
 export type ShowFlags = Common & Readonly<{ showKey?: boolean }>;
-export type RotateFlags = Common & Readonly<{ overlap: number; quiet?: boolean }>;
+export type RotateFlags = Common & Readonly<{ overlap: number; keyFile?: string; quiet?: boolean }>;
 export type ScopeFlags = Common & Readonly<{ allowedCidrs?: readonly string[] }>;
 export type LinkFlags = Common & Readonly<{ quiet?: boolean }>;
 
 const pageSize = 500;
+const maxKeyBytes = 1_024;
 const keyWarning = 'This key can not be shown again; keep it where only its owner can read it.';
 
 export async function add(this: Context, flags: AddFlags, name: string): Promise<void> {
   compileNetworks(flags.allowedCidrs ?? []);
   requirePermissions(flags.permission ?? []);
+  const given = await readGivenKey(this, flags.keyFile);
   await using instance = await openForOperator(this, flags);
   const now = instance.clock();
   const key = await instance.data.write(async (tx) => {
-    await addPrincipal(tx, instance.roles, { id: name, role: flags.role, permissions: flags.permission ?? [], networks: flags.allowedCidrs ?? [] }, now);
+    await addPrincipal(tx, instance.roles, { id: name, role: flags.role, permissions: flags.permission ?? [], networks: flags.allowedCidrs ?? [], kind: flags.kind, maxSkewSeconds: flags.maxSkew }, now);
+    await requireSafeSkew(tx, name, { secure: isSecure(instance) });
     await record(tx, instance, 'user.write', `principal:${name}`, `added with role ${flags.role}`);
-    return addHmacKey(tx, instance.keyRing, name, { now });
+    return addHmacKey(tx, instance.keyRing, name, { now, given });
   });
-  printKey(this, flags, { principal: name, role: flags.role, key });
+  printKey(this, flags, { principal: name, role: flags.role, key: given === undefined ? key : null });
 }
 
 export async function rotateKey(this: Context, flags: RotateFlags, name: string): Promise<void> {
+  const given = await readGivenKey(this, flags.keyFile);
   await using instance = await openForOperator(this, flags);
   const created = await instance.data.write(async (tx) => {
     const { role } = await getPrincipal(tx, name);
-    const key = await addHmacKey(tx, instance.keyRing, name, { now: instance.clock(), overlapMs: flags.overlap * 1_000 });
+    const key = await addHmacKey(tx, instance.keyRing, name, { now: instance.clock(), overlapMs: flags.overlap * 1_000, given });
     await record(tx, instance, 'key.rotate', `principal:${name}`, flags.overlap === 0 ? 'old keys ended' : `old keys end in ${flags.overlap} s`);
-    return { principal: name, role, key };
+    return { principal: name, role, key: given === undefined ? key : null };
   });
   printKey(this, flags, created);
 }
@@ -54,7 +61,31 @@ function requirePermissions(named: readonly string[]): void {
   if (strange !== undefined) throw new WeirError('request.invalid', `There is no permission "${strange.slice(0, 64)}". There are: ${permissions.join(', ')}.`);
 }
 
-function printKey(context: Context, flags: Readonly<{ quiet?: boolean; json?: boolean }>, created: Readonly<{ principal: string; role: string; key: string }>): void {
+/** The key that the other side has already: from a private file, or `-` for standard input. */
+async function readGivenKey({ stdin }: Context, file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return undefined;
+  const text = file === '-' ? await readStandardInput(stdin) : Buffer.from(await readPrivateFile(file, maxKeyBytes)).toString('utf8');
+  parseDffmpegKey(text.trim());
+  return text.trim();
+}
+
+async function readStandardInput(stdin: NodeJS.ReadStream): Promise<string> {
+  let text = '';
+  for await (const piece of stdin.setEncoding('utf8')) {
+    text += String(piece);
+    if (text.length > maxKeyBytes) throw new WeirError('request.invalid', 'Standard input holds more than a key.');
+  }
+  return text;
+}
+
+const isSecure = ({ config: { server } }: Instance): boolean => server.tls || server.behind_proxy;
+
+function printKey(context: Context, flags: Readonly<{ quiet?: boolean; json?: boolean }>, created: Readonly<{ principal: string; role: string; key: string | null }>): void {
+  if (created.key === null) {
+    if (flags.json === true) printJson(context, created);
+    else if (flags.quiet !== true) print(context, `principal  ${created.principal}\nrole       ${created.role}\nkey        as given`);
+    return;
+  }
   if (flags.quiet === true) print(context, created.key);
   else if (flags.json === true) printJson(context, created);
   else print(context, `principal  ${created.principal}\nrole       ${created.role}\nkey        ${created.key}`);
@@ -81,7 +112,8 @@ export async function show(this: Context, flags: ShowFlags, name: string): Promi
   const identities = (await externalOf(instance.data.read, name)).map(({ issuer, subject }) => `${subject} of ${issuer}`);
   const shown = { ...toWire(row), ...(identities.length === 0 ? {} : { identities }), ...(flags.showKey === true ? { key: await revealKey(instance, name) } : {}) };
   if (flags.json === true) return printJson(this, shown);
-  print(this, Object.entries(shown).map(([field, value]) => `${field.padEnd(12)} ${Array.isArray(value) ? value.join(' ') || '-' : String(value)}`).join('\n'));
+  const width = Math.max(...Object.keys(shown).map((field) => field.length));
+  print(this, Object.entries(shown).map(([field, value]) => `${field.padEnd(width)} ${Array.isArray(value) ? value.join(' ') || '-' : String(value ?? '-')}`).join('\n'));
 }
 
 /** Shown to who can open the sealed key anyway; the audit log says that it was. */
@@ -101,6 +133,18 @@ export async function setScope(this: Context, flags: ScopeFlags, name: string): 
   compileNetworks(networks); // a bad one would lock its principal out
   await change(this, flags, name, { networks }, networks.length === 0 ? 'may come from everywhere' : `may come from ${networks.join(', ')}`);
 }
+export async function setSkew(this: Context, flags: Common, name: string, seconds: number): Promise<void> {
+  await change(this, flags, name, { maxSkewSeconds: seconds === anywhereSkewSeconds ? null : seconds }, `signatures may be ${seconds} s off`);
+}
+/** The sessions, tokens and streams of a principal end; it stays, and may sign in again. */
+export async function endAll(this: Context, flags: Common, name: string): Promise<void> {
+  await using instance = await openForOperator(this, flags);
+  await instance.data.write(async (tx) => {
+    await endEverything(tx, name, instance.clock());
+    await record(tx, instance, 'user.write', `principal:${name}`, 'all tokens and sessions ended');
+  });
+  if (flags.json !== true) print(this, `${name}: all tokens and sessions ended; what runs under them ends within a second.`);
+}
 export async function disable(this: Context, flags: Common, name: string): Promise<void> {
   await change(this, flags, name, { disabled: true }, 'disabled');
 }
@@ -112,6 +156,7 @@ async function change(context: Context, flags: Common, name: string, wanted: Pri
   await using instance = await openForOperator(context, flags);
   const row = await instance.data.write(async (tx) => {
     await changePrincipal(tx, instance.roles, name, wanted);
+    if (wanted.networks !== undefined || wanted.maxSkewSeconds !== undefined) await requireSafeSkew(tx, name, { secure: isSecure(instance) });
     await record(tx, instance, 'user.write', `principal:${name}`, reason);
     return getPrincipal(tx, name);
   });

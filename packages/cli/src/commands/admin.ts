@@ -4,7 +4,7 @@ import { asService } from '../as-service.ts';
 import type { Context } from '../context.ts';
 import { documented } from '../documentation.ts';
 import { instanceFlags, jsonFlag, listOf, quietFlag, serverFlags, type InstanceFlags } from '../flags.ts';
-import { durationOrZero, text } from '../parse.ts';
+import { count, durationOrZero, oneOf, text } from '../parse.ts';
 import { keys } from './keys.ts';
 import { security } from './security.ts';
 import type { AddFlags, LinkFlags, RotateFlags, ScopeFlags, ShowFlags } from '../actions/user.ts';
@@ -15,13 +15,18 @@ type Plain = InstanceFlags & Readonly<{ json?: boolean }>;
 const name = { kind: 'tuple', parameters: [{ brief: 'The principal', placeholder: 'NAME', parse: text }] } as const;
 const cidrs = listOf('Networks it may come from; without one, everywhere', 'CIDR');
 
+const maxSkew = { kind: 'parsed', parse: count(1, 300), brief: 'How far the clock of its signatures may be off, in seconds (30)', placeholder: 'SECONDS' } as const;
+const keyFile = { kind: 'parsed', parse: text, brief: 'Take over the key in this file (- for standard input), which the other side has', placeholder: 'FILE', optional: true } as const;
+
 const add = buildCommand<AddFlags, [string], Context>({
   loader: asService(async () => (await import('../actions/user.ts')).add),
   parameters: {
     positional: name,
     flags: {
       role: { kind: 'parsed', parse: text, brief: 'none, viewer, client, worker, user, operator, admin, or one of your own', placeholder: 'ROLE' },
-      allowedCidrs: cidrs, permission: listOf('Permissions beside those of the role', 'NAME'), quiet: quietFlag, json: jsonFlag, ...instanceFlags,
+      allowedCidrs: cidrs, permission: listOf('Permissions beside those of the role', 'NAME'),
+      kind: { kind: 'parsed', parse: oneOf(['user', 'service'] as const), brief: 'service: a program, which never signs in by a browser', placeholder: 'KIND', optional: true },
+      maxSkew: { ...maxSkew, optional: true }, keyFile, quiet: quietFlag, json: jsonFlag, ...instanceFlags,
     },
   },
   docs: documented({
@@ -47,7 +52,7 @@ const rotateKey = buildCommand<RotateFlags, [string], Context>({
   loader: asService(async () => (await import('../actions/user.ts')).rotateKey),
   parameters: {
     positional: name,
-    flags: { overlap: { kind: 'parsed', parse: durationOrZero, brief: 'How long the old key still works', placeholder: '1h', default: '0' }, quiet: quietFlag, json: jsonFlag, ...instanceFlags },
+    flags: { overlap: { kind: 'parsed', parse: durationOrZero, brief: 'How long the old key still works', placeholder: '1h', default: '0' }, keyFile, quiet: quietFlag, json: jsonFlag, ...instanceFlags },
   },
   docs: documented({ brief: 'Give a principal a new request-signing key', examples: ['weir admin user rotate-key encoder-1 --overlap 1h'] }),
 });
@@ -67,6 +72,20 @@ const enable = buildCommand<Plain, [string], Context>({
   loader: asService(async () => (await import('../actions/user.ts')).enable),
   parameters: { positional: name, flags: { json: jsonFlag, ...instanceFlags } },
   docs: documented({ brief: 'Admit a disabled principal again', examples: ['weir admin user enable alice'] }),
+});
+const setSkew = buildCommand<Plain, [string, number], Context>({
+  loader: asService(async () => (await import('../actions/user.ts')).setSkew),
+  parameters: {
+    positional: { kind: 'tuple', parameters: [...name.parameters, { brief: 'Seconds, 1 to 300', placeholder: 'SECONDS', parse: count(1, 300) }] }, flags: { json: jsonFlag, ...instanceFlags },
+  },
+  docs: documented({
+    brief: 'Say how far the clock of its signatures may be off', details: 'More than 30 is for old peers; it needs TLS, or networks that the principal is bound to.', examples: ['weir admin user set-skew encoder-1 120'],
+  }),
+});
+const endAll = buildCommand<Plain, [string], Context>({
+  loader: asService(async () => (await import('../actions/user.ts')).endAll),
+  parameters: { positional: name, flags: { json: jsonFlag, ...instanceFlags } },
+  docs: documented({ brief: 'End all tokens and sessions of a principal, and what runs under them', examples: ['weir admin user end-everything alice'] }),
 });
 const remove = buildCommand<Plain, [string], Context>({
   loader: asService(async () => (await import('../actions/user.ts')).remove),
@@ -96,7 +115,7 @@ const unlinkIdentity = buildCommand<IdentityFlags, [string], Context>({
 });
 
 const user = buildRouteMap({
-  routes: { add, list, show, rotateKey, setScope, disable, enable, delete: remove, link, linkIdentity, unlinkIdentity }, docs: { brief: 'Principals: people, clients, workers (on the machine of the server)' },
+  routes: { add, list, show, rotateKey, setScope, disable, enable, delete: remove, link, setSkew, endEverything: endAll, linkIdentity, unlinkIdentity }, docs: { brief: 'Principals: people, clients, workers (on the machine of the server)' },
 });
 
 const invite = buildCommand<WorkerFlags, [], Context>({

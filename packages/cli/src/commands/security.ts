@@ -1,5 +1,6 @@
 /** `weir admin security …` */
 import { buildCommand, buildRouteMap } from '@stricli/core';
+import type { ImportFlags } from '../actions/import-dffmpeg.ts';
 import type { GenerateFlags, ReEncryptFlags } from '../actions/security.ts';
 import { asService } from '../as-service.ts';
 import type { Context } from '../context.ts';
@@ -49,4 +50,17 @@ const removeKey = buildCommand<Plain, [string], Context>({
   docs: documented({ brief: 'Remove a master key that opens nothing any more', examples: ['weir admin security remove-key master-1'] }),
 });
 
-export const security = buildRouteMap({ routes: { generateKey, listKeys, reEncrypt, removeKey }, docs: { brief: 'Master keys and what is sealed under them' } });
+const importDffmpeg = buildCommand<ImportFlags, [string], Context>({
+  loader: asService(async () => (await import('../actions/import-dffmpeg.ts')).importDffmpeg),
+  parameters: {
+    positional: { kind: 'tuple', parameters: [{ brief: "The coordinator's SQLite database", placeholder: 'FILE', parse: text }] },
+    flags: { keys: { kind: 'parsed', parse: text, brief: 'YAML file with its encryption_keys, mode 0600', placeholder: 'FILE', optional: true }, json: jsonFlag, ...instanceFlags },
+  },
+  docs: documented({
+    brief: 'Take over the accounts of a DFFmpeg coordinator with their keys',
+    details: 'Its clients and workers then sign as before. What can not be taken over is named with the reason, and the exit code is 1.',
+    examples: ['weir admin security import-dffmpeg dffmpeg.sqlite --keys keys.yaml'],
+  }),
+});
+
+export const security = buildRouteMap({ routes: { generateKey, listKeys, reEncrypt, removeKey, importDffmpeg }, docs: { brief: 'Master keys and what is sealed under them' } });

@@ -18,7 +18,7 @@ const sessionsPerPrincipal = 50;
 
 /** A secret for a sign-in link: works once, within ten minutes. It is returned here and never again. */
 export async function createSignInSecret(tx: Tx, principal: string, now: number): Promise<string> {
-  await getPrincipal(tx, principal);
+  if ((await getPrincipal(tx, principal)).kind === 'service') throw new WeirError('request.conflict', `"${principal}" is a service account: it signs requests or has tokens, and does not sign in.`);
   const secret = makeOneTimeSecret();
   await storeOneTimeSecret(tx, { hash: hashOneTimeSecret(signInPurpose, secret), purpose: signInPurpose, subject: principal, facts: '{}', expires_at: now + linkLifeMs });
   return secret;

@@ -16,7 +16,7 @@ import { destroyUserKey } from './user-keys.ts';
 export type PrincipalRow = Selectable<Schema['principal']>;
 type Roles = ReadonlyMap<string, Role>;
 /** `kind`: what the role says, when it is left out. */
-export type NewPrincipal = Readonly<{ id: string; role: string; kind?: PrincipalKind | undefined; permissions?: readonly string[]; networks?: readonly string[] }>;
+export type NewPrincipal = Readonly<{ id: string; role: string; kind?: PrincipalKind | undefined; permissions?: readonly string[]; networks?: readonly string[]; maxSkewSeconds?: number | undefined }>;
 
 /** A new principal without a key. `principal.exists`, `role.unknown`, `request.invalid`. */
 export async function addPrincipal(tx: Tx, roles: Roles, principal: NewPrincipal, now: number): Promise<void> {
@@ -25,7 +25,7 @@ export async function addPrincipal(tx: Tx, roles: Roles, principal: NewPrincipal
   compileNetworks(principal.networks ?? []);
   const inserted = await tx.insertInto('principal').values({
     id: principal.id, kind: principal.kind ?? kindOf(principal.role), role: principal.role, permissions: JSON.stringify(principal.permissions ?? []),
-    networks: JSON.stringify(principal.networks ?? []), disabled: 0, tokens_valid_from: 0, max_skew_seconds: null, created_at: now,
+    networks: JSON.stringify(principal.networks ?? []), disabled: 0, tokens_valid_from: 0, max_skew_seconds: principal.maxSkewSeconds ?? null, created_at: now,
   }).onConflict((conflict) => conflict.column('id').doNothing()).executeTakeFirst();
   if (inserted.numInsertedOrUpdatedRows !== 1n) throw new WeirError('principal.exists', `A principal named "${principal.id}" exists already.`);
   await moveEpochs(tx, [`principal:${principal.id}`]);
@@ -48,7 +48,7 @@ function requireRole(roles: Roles, role: string): void {
  * `given` takes over a key that the other side has already.
  */
 export async function addHmacKey(
-  tx: Tx, keyRing: KeyRing, principal: string, { now, overlapMs = 0, given }: { now: number; overlapMs?: number; given?: string },
+  tx: Tx, keyRing: KeyRing, principal: string, { now, overlapMs = 0, given }: { now: number; overlapMs?: number; given?: string | undefined },
 ): Promise<string> {
   const key = given ?? newDffmpegKey();
   parseDffmpegKey(key);
@@ -70,6 +70,8 @@ async function endKeys(tx: Tx, principal: string, now: number, at: number): Prom
 
 export type PrincipalChange = Readonly<{
   role?: string | undefined; permissions?: readonly string[] | undefined; networks?: readonly string[] | undefined; disabled?: boolean | undefined;
+  /** Null: 30. */
+  maxSkewSeconds?: number | null | undefined;
 }>;
 
 /** Changes what is given. `principal.absent`, `role.unknown`, `principal.last_admin`. */
@@ -80,6 +82,7 @@ export async function changePrincipal(tx: Tx, roles: Roles, id: string, change: 
     ...(change.role === undefined ? {} : { role: change.role, ...((await getPrincipal(tx, id)).kind === 'service' ? {} : { kind: kindOf(change.role) }) }),
     ...(change.permissions === undefined ? {} : { permissions: JSON.stringify(change.permissions) }),
     ...(change.networks === undefined ? {} : { networks: JSON.stringify(change.networks) }),
+    ...(change.maxSkewSeconds === undefined ? {} : { max_skew_seconds: change.maxSkewSeconds }),
     ...(change.disabled === undefined ? {} : { disabled: change.disabled ? 1 : 0 }),
   };
   if (Object.keys(set).length > 0) await requireOne(await tx.updateTable('principal').set(set).where('id', '=', id).executeTakeFirst(), id);
@@ -88,12 +91,32 @@ export async function changePrincipal(tx: Tx, roles: Roles, id: string, change: 
   await moveEpochs(tx, [`principal:${id}`]);
 }
 
-/** Whether a change gave a principal anything that it had not: a permission, another network, being let in again. */
+/** Whether a change gave a principal anything that it had not: a permission, another network, being let in again, a wider window for its signatures. */
 export function raisesRights(roles: Roles, before: PrincipalRow, after: PrincipalRow): boolean {
   const rights = (row: PrincipalRow) => [...(roles.get(row.role)?.permissions ?? []), ...readStrings(row.permissions)];
   const held = new Set(rights(before));
-  return rights(after).some((permission) => !held.has(permission)) || after.networks !== before.networks || after.disabled < before.disabled;
+  return rights(after).some((permission) => !held.has(permission)) || after.networks !== before.networks || after.disabled < before.disabled
+    || (after.max_skew_seconds ?? anywhereSkewSeconds) > (before.max_skew_seconds ?? anywhereSkewSeconds);
 }
+
+/** The most that a signature's time may be off wherever the principal comes from, and over any connection. */
+export const anywhereSkewSeconds = 30;
+
+/**
+ * Refuses a wider window for signatures of a principal that comes from everywhere without TLS: whoever reads one there could send it for so
+ * long. Call it after a change of either, in its transaction. `request.invalid`.
+ */
+export async function requireSafeSkew(tx: Tx, id: string, { secure }: Readonly<{ secure: boolean }>): Promise<void> {
+  const row = await getPrincipal(tx, id);
+  if (!isRiskySkew(row) || secure) return;
+  throw new WeirError('request.invalid', `"${id}" may sign with a clock that is ${row.max_skew_seconds} s off only over TLS ([server] tls) or from named networks: give it some first.`);
+}
+
+/** Whether a principal's window is wide and its networks are everything. */
+export const isRiskySkew = (row: Pick<PrincipalRow, 'max_skew_seconds' | 'networks'>): boolean => {
+  const networks = readStrings(row.networks);
+  return (row.max_skew_seconds ?? 0) > anywhereSkewSeconds && (networks.length === 0 || networks.some((network) => network.endsWith('/0')));
+};
 
 /** Removes a principal, its keys and sessions, and what only its user key opens. What else it owned stays, owned by the name. */
 export async function deletePrincipal(tx: Tx, roles: Roles, id: string, now: number): Promise<void> {
@@ -131,7 +154,7 @@ export async function listPrincipals(db: Database, page: { after?: string | unde
 }
 
 export const principalFacts = (row: PrincipalRow) =>
-  ({ permissions: readStrings(row.permissions), networks: readStrings(row.networks), disabled: row.disabled !== 0 });
+  ({ permissions: readStrings(row.permissions), networks: readStrings(row.networks), disabled: row.disabled !== 0, max_skew_seconds: row.max_skew_seconds });
 
 /** How many principals that are not disabled have each of these roles. */
 export async function countPrincipalsOfRoles(db: Database, roles: readonly string[]): Promise<ReadonlyMap<string, number>> {

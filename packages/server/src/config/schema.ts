@@ -184,6 +184,7 @@ export const Config = z.strictObject({
     level: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info').meta({ description: 'What is logged' }),
   }).prefault({}),
 }).superRefine(usable(({ identity, permissions: { roles: defined } }) => {
+  if (identity.issuers.length === 0) return;
   const roles = defineRoles(defined);
   for (const { issuer, role_map: map } of identity.issuers) {
     if (identity.issuers.filter((other) => other.issuer === issuer).length > 1) throw new WeirError('config.invalid', `the issuer ${issuer} is there twice`);

@@ -1,7 +1,7 @@
 /** Principals and their keys, for who manages users. */
-import { ExternalIdentity, ExternalSubject, ListQuery, page, Principal, PrincipalChange, PrincipalCreate, PrincipalCreated, PrincipalId, PrincipalKind, toInstant } from '@weir/contracts/identity';
+import { ExternalIdentity, ExternalSubject, KeyReplacement, ListQuery, page, Principal, PrincipalChange, PrincipalCreate, PrincipalCreated, PrincipalId, PrincipalKind, toInstant } from '@weir/contracts/identity';
 import {
-  addHmacKey, addPrincipal, changePrincipal, deletePrincipal, getPrincipal, listPrincipals, principalFacts, raisesRights, type PrincipalRow,
+  addHmacKey, addPrincipal, changePrincipal, deletePrincipal, getPrincipal, listPrincipals, principalFacts, raisesRights, requireSafeSkew, type PrincipalRow,
 } from '@weir/data/security-stores/principals';
 import { externalOf, linkExternal, unlinkExternal } from '@weir/data/security-stores/external-identities';
 import { endEverything } from '@weir/data/security-stores/tokens';
@@ -11,7 +11,6 @@ import { changeEntry } from '../audit-trail.ts';
 import { route } from '../route.ts';
 
 const ByName = z.strictObject({ name: PrincipalId });
-const RotateKey = z.strictObject({ overlap_seconds: z.int().min(0).max(604_800).default(0) });
 
 export const routes = [
   route({
@@ -22,14 +21,21 @@ export const routes = [
   }),
 
   route({
+    method: 'GET', path: '/api/v1/principals/:name', action: 'user.list', parameters: ByName, reply: Principal, summary: 'One principal',
+  }, async ({ app, parameters }) => toWire(await getPrincipal(app.data.read, parameters.name))),
+
+  route({
     method: 'POST', path: '/api/v1/principals', action: 'user.write', body: PrincipalCreate, reply: PrincipalCreated, status: 201,
     summary: 'A new principal with a key, which is shown this once',
   }, async ({ app, admission, body, requestId }) => app.data.write(async (tx) => {
     app.gatekeeper.requireStepUp({ ...admission, requestId });
-    await addPrincipal(tx, app.roles, { id: body.principal, role: body.role, permissions: body.permissions, networks: body.networks }, app.clock());
-    const key = await addHmacKey(tx, app.keyRing, body.principal, { now: app.clock() });
+    await addPrincipal(tx, app.roles, {
+      id: body.principal, role: body.role, permissions: body.permissions, networks: body.networks, kind: body.kind, maxSkewSeconds: body.max_skew_seconds,
+    }, app.clock());
+    await requireSafeSkew(tx, body.principal, app);
+    const key = await addHmacKey(tx, app.keyRing, body.principal, { now: app.clock(), given: body.key });
     await app.audit.record(tx, changeEntry(admission, `principal:${body.principal}`, requestId, `added with role ${body.role}`));
-    return { principal: body.principal, role: body.role, key };
+    return { principal: body.principal, role: body.role, key: body.key === undefined ? key : null };
   })),
 
   route({
@@ -38,7 +44,9 @@ export const routes = [
   }, async ({ app, admission, parameters, body, requestId }) => {
     const row = await app.data.write(async (tx) => {
       const before = await getPrincipal(tx, parameters.name);
-      await changePrincipal(tx, app.roles, parameters.name, body);
+      const { max_skew_seconds: maxSkewSeconds, ...change } = body;
+      await changePrincipal(tx, app.roles, parameters.name, { ...change, maxSkewSeconds });
+      if (body.max_skew_seconds !== undefined || body.networks !== undefined) await requireSafeSkew(tx, parameters.name, app);
       const after = await getPrincipal(tx, parameters.name);
       if (raisesRights(app.roles, before, after)) app.gatekeeper.requireStepUp({ ...admission, requestId });
       await app.audit.record(tx, changeEntry(admission, `principal:${parameters.name}`, requestId, Object.keys(body).join(', ')));
@@ -59,14 +67,14 @@ export const routes = [
   }),
 
   route({
-    method: 'POST', path: '/api/v1/principals/:name/key', action: 'key.rotate', parameters: ByName, body: RotateKey, reply: PrincipalCreated, status: 201,
+    method: 'POST', path: '/api/v1/principals/:name/key', action: 'key.rotate', parameters: ByName, body: KeyReplacement, reply: PrincipalCreated, status: 201,
     summary: 'A new key; the one before it ends after the overlap',
   }, async ({ app, admission, parameters, body, requestId }) => {
     const created = await app.data.write(async (tx) => {
       const { role } = await getPrincipal(tx, parameters.name);
-      const key = await addHmacKey(tx, app.keyRing, parameters.name, { now: app.clock(), overlapMs: body.overlap_seconds * 1_000 });
+      const key = await addHmacKey(tx, app.keyRing, parameters.name, { now: app.clock(), overlapMs: body.overlap_seconds * 1_000, given: body.key });
       await app.audit.record(tx, changeEntry(admission, `principal:${parameters.name}`, requestId, 'key rotated'));
-      return { principal: parameters.name, role, key };
+      return { principal: parameters.name, role, key: body.key === undefined ? key : null };
     });
     await app.gatekeeper.epochs.refresh();
     return created;
