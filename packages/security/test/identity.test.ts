@@ -193,7 +193,7 @@ test('a dffmpeg signature holds under the newest key and the one whose overlap r
     expect(signed.validUntilMs).toBe((nowSeconds + 61) * 1_000);
   }
   for (const at of [nowSeconds - 60, nowSeconds + 60]) expect(await refusal(() => world.identities.bySignature(claim(fresh, at), request, here))).toBe('admitted');
-  for (const at of [nowSeconds - 61, nowSeconds + 61]) expect(await refusal(() => world.identities.bySignature(claim(fresh, at), request, here))).toBe('signature [w1]');
+  for (const at of [nowSeconds - 61, nowSeconds + 61]) expect(await refusal(() => world.identities.bySignature(claim(fresh, at), request, here))).toBe('clock [w1]');
   expect(await refusal(() => world.identities.bySignature(claim(third), request, here)), 'a third key is none').toBe('signature [w1]');
   expect(await refusal(() => world.identities.bySignature(claim(expired), request, here))).toBe('signature [w1]');
   expect(await refusal(() => world.identities.bySignature(claim(fresh), { ...request, path: '/api/v1/other' }, here))).toBe('signature [w1]');
@@ -228,7 +228,7 @@ test('a message signature holds under Ed25519 and HMAC keys of its keyid', async
   expect(await refusal(() => world.identities.byMessage(read({ id: 'nobody', algorithm: 'hmac-sha256', secret: mac.key }), here))).toBe('principal unknown [nobody]');
   const early = read({ id: 'w1', algorithm: 'hmac-sha256', secret: mac.key });
   world.nowMs += 31_000;
-  expect(await refusal(() => world.identities.byMessage(early, here))).toBe('signature [w1]');
+  expect(await refusal(() => world.identities.byMessage(early, here))).toBe('clock [w1]');
 });
 
 test('what a proxy says names principals that exist and roles that there are, and a role narrows', async () => {
