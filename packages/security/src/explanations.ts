@@ -39,6 +39,7 @@ function generalSentence(clause: string, held: boolean, name: string): string {
     case 'absent': return 'There is no such object.';
     case 'owner': return held ? `${name} is the owner.` : 'It is somebody else’s; the answer is the same as if it were not there.';
     case 'authentication': return `${name} shows no evidence that is needed.`;
+    case 'step-up': return 'It takes a proof of identity of the last ten minutes, which is taken as given here.';
     case 'audit unavailable': return 'The audit log can not be written, so nothing is given away now.';
     default: return held ? `Admitted: ${clause}.` : `Refused: ${clause}.`;
   }

@@ -162,8 +162,9 @@ export class Gatekeeper<H extends Holding = Holding> {
   }
 
   /** `step_up.required` unless the caller proved within the last ten minutes who they are. For what only some calls of an action ask for. */
-  requireStepUp(request: Pick<AccessRequest, 'identity' | 'action' | 'address' | 'requestId'>): void {
+  requireStepUp(request: Pick<AccessRequest, 'identity' | 'action' | 'address' | 'requestId' | 'hypothesis'>): void {
     if (request.identity.provedAtMs <= this.#clock() - stepUpWindowMs) throw this.refuse(request, 'step_up.required', 'step-up');
+    request.hypothesis?.trace({ clause: 'step-up', held: true });
   }
 
   #reachesAll({ identity }: AccessRequest, action: Action): boolean {

@@ -134,17 +134,19 @@ export class Identities {
     }
   }
 
-  /** Who `id` would be with good evidence from there, or from anywhere, for explanations; `anonymous` is whoever has none. Refused as good evidence would be. */
+  /** Who `id` would be with good and fresh evidence from there, or from anywhere, for explanations; `anonymous` is whoever has none. Refused as good evidence would be. */
   standing(id: string, address: string | undefined): Maybe<Identity> {
     if (id === 'anonymous') return this.anonymous;
-    return after(this.#principals.find(id), (known) => standing(address === undefined && known !== undefined ? { ...known, record: { ...known.record, scope: everywhere } } : known, id, address ?? ''));
+    return after(this.#principals.find(id), (known) => ({
+      ...standing(address === undefined && known !== undefined ? { ...known, record: { ...known.record, scope: everywhere } } : known, id, address ?? ''), provedAtMs: Infinity,
+    }));
   }
 
   /** Somebody of that role who owns nothing; undefined when there is no such role. */
   standingOfRole(name: string): Identity | undefined {
     const role = this.#roles.get(name);
     // No principal is named so, but it is one.
-    return role && { ...this.anonymous, principal: '', authenticated: true, kind: 'user', role: name, effective: role.permissions };
+    return role && { ...this.anonymous, principal: '', authenticated: true, kind: 'user', role: name, effective: role.permissions, provedAtMs: Infinity };
   }
 
   principal(id: string): Maybe<PrincipalRecord | undefined> { return after(this.#principals.find(id), (known) => known?.record); }
@@ -227,7 +229,7 @@ export class Identities {
     const expiresAtMs = purpose === 'playlist' ? claims.exp * 1_000 : claims.end === undefined ? Infinity : claims.end * 1_000;
     return after(this.#principals.find(claims.sub), (known) => this.recheck({
       ...standing(known, claims.sub, address), via: purpose, pass: claims, tokenRole: claims.role, tokenId: claims.tid, keyId: claims.key, sessionId: claims.sid,
-      issuedAtMs: claims.iat * 1_000, expiresAtMs, ...(claims.permissions === undefined ? {} : { effective: new Set(claims.permissions) }),
+      issuedAtMs: claims.iat * 1_000, expiresAtMs, provedAtMs: 0, ...(claims.permissions === undefined ? {} : { effective: new Set(claims.permissions) }),
       // What a token shares beside is asked of its row.
       shares: claims.tid === undefined ? undefined : sharesNothing,
     }, address));

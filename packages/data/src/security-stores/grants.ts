@@ -6,6 +6,7 @@ import { longestChain, reachesBeyond, type GrantReach } from '@weir/security/gra
 import type { TokenKey } from '@weir/security/token-keys';
 import { signToken } from '@weir/security/tokens';
 import type { Selectable } from 'kysely';
+import { isPostgres } from '../engine.ts';
 import { moveEpochs } from '../epochs.ts';
 import type { Database, Schema, Tx } from '../schema.ts';
 import { readStrings } from './identity-store.ts';
@@ -93,8 +94,10 @@ async function insertGrant(
  * conditional statement, so of any number of concurrent openings as many succeed as there are uses. What was narrowed from one that is used up is used up with it.
  */
 export async function useGrant(tx: Tx, ids: readonly string[]): Promise<void> {
+  // Always the older first, so that openings by links of one family wait for each other and never in a circle.
+  const inOrder = tx.selectFrom('grant').select('id').where('id', 'in', ids).orderBy('id').$if(isPostgres(tx), (query) => query.forUpdate());
   const rows = await tx.updateTable('grant').set((grant) => ({ uses_left: grant('uses_left', '-', 1) }))
-    .where('id', 'in', ids).where('uses_left', '>', 0).where('revoked_at', 'is', null).returning(['id', 'uses_left']).execute();
+    .where('id', 'in', inOrder).where('uses_left', '>', 0).where('revoked_at', 'is', null).returning(['id', 'uses_left']).execute();
   if (rows.length !== ids.length) throw new WeirError('policy.refused', 'This link has been used as often as it may be.');
   const usedUp = await descendantsOf(tx, rows.filter((row) => row.uses_left === 0).map(({ id }) => id));
   if (usedUp.length > 0) await tx.updateTable('grant').set({ uses_left: 0 }).where('id', 'in', usedUp).execute();
