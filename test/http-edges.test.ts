@@ -182,6 +182,19 @@ test('a JSON body over its limit is refused before it is read, and one that is n
   expect((await ask({ method: 'GET', target: '/api/v1/permissions', headers: { 'content-length': '1' }, body: 'x' })).status).toBe(400);
 });
 
+test('a refused request ends its connection when its body has still to come, and only then', async () => {
+  const { host } = new URL(weir.url);
+  const head = (length: number): string => `POST /api/v1/tokens HTTP/1.1\r\nhost: ${host}\r\nauthorization: Bearer x.y.z\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`;
+  const last = `GET /healthz HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`;
+  const statuses = (answer: string): string[] => [...answer.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => status ?? '');
+  expect(statuses(await sendBytes(weir.url, `${head(2)}{}${last}`))).toEqual(['401', '200']);
+  const cut = await sendBytes(weir.url, `${head(500_000)}{}`, 3_000);
+  expect(statuses(cut)).toEqual(['401']);
+  expect(cut).toMatch(/\r\nconnection: close\r\n/i);
+  // Without a body there is nothing to end for.
+  expect(statuses(await sendBytes(weir.url, `GET /api/v1/status HTTP/1.1\r\nhost: ${host}\r\n\r\n${last}`))).toEqual(['401', '200']);
+});
+
 test('methods and addresses that are not there answer in the form of errors', async () => {
   const before = state.digest();
   for (const [method, target] of [

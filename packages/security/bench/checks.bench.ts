@@ -156,9 +156,10 @@ function gateOf(count: number): Gate {
   };
 }
 
+const offices = compileNetworks(['192.0.2.0/24', '2001:db8::/32']);
 const policyFor = (reader: string): AccessPolicy => ({
   level: 'private', allowedUsers: new Set([reader]), allowedRoles: new Set(['viewer']), requiredPermissions: ['read_content'],
-  networks: compileNetworks(['192.0.2.0/24', '2001:db8::/32']), validFromMs: 0, validUntilMs: nowMs * 2, maxConcurrentPerPrincipal: 3,
+  networks: offices, validFromMs: 0, validUntilMs: nowMs * 2, maxConcurrentPerPrincipal: 3,
 });
 
 const names = (count: number): string[] => Array.from({ length: count }, (_, at) => `user-${at}`);

@@ -57,21 +57,25 @@ export function buildHttpServer(app: App, tls: ServerTls | undefined, page: WebP
   const answer = (incoming: IncomingMessage, response: ServerResponse, serve: (reply: Reply) => Maybe<void>): void => {
     const reply = new Reply(response, common, newRequestId());
     if (isCrossOrigin) allowReading(app.allowedOrigins, incoming, reply);
+    const refuse = (error: unknown): void => {
+      // A body that came with the head is noticed as complete once this turn is over; the connection goes on then.
+      if (hasBody(incoming) && !incoming.complete) setImmediate(() => fail(app, error, incoming, reply));
+      else fail(app, error, incoming, reply);
+    };
     try {
       const serving = serve(reply);
-      if (serving instanceof Promise) serving.catch((error: unknown) => fail(app, error, incoming, reply));
+      if (serving instanceof Promise) serving.catch(refuse);
     } catch (error) {
-      // A body that came with the head is noticed as complete once this turn is over.
-      queueMicrotask(() => fail(app, error, incoming, reply));
+      refuse(error);
     }
   };
-  const refuse = (error: WeirError) => (_path: string, incoming: IncomingMessage, response: ServerResponse): void => answer(incoming, response, () => {
+  const misspelled = (error: WeirError) => (_path: string, incoming: IncomingMessage, response: ServerResponse): void => answer(incoming, response, () => {
     arrive(app, incoming);
     throw error;
   });
   const router = Router({
-    maxParamLength: longestParameter, onMaxParamLength: refuse(new WeirError('route.absent')),
-    onBadUrl: refuse(new WeirError('request.invalid', 'The address is not spelled as addresses are: a % stands before two hex digits.')),
+    maxParamLength: longestParameter, onMaxParamLength: misspelled(new WeirError('route.absent')),
+    onBadUrl: misspelled(new WeirError('request.invalid', 'The address is not spelled as addresses are: a % stands before two hex digits.')),
     defaultRoute: (incoming, response) => answer(incoming, response, (reply) => {
       if (!isPreflight(app.allowedOrigins, incoming)) return page(incoming, reply);
       arrive(app, incoming);
