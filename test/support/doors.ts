@@ -146,7 +146,7 @@ export const doors: Readonly<Record<string, readonly Case[]>> = {
     await world.admin.json('POST', `/api/v1/principals/${name}/identities`, identity);
     return { method: 'DELETE', target: `/api/v1/principals/${name}/identities?${new URLSearchParams(identity).toString()}` };
   })],
-  'POST /api/v1/principals/:name/end-everything': onPrincipal('user.write', 'POST', '/end-everything'),
+  'POST /api/v1/principals/:name/end-everything': onPrincipal('user.restrict', 'POST', '/end-everything'),
 
   'POST /api/v1/content': [one('content.write', 'owner', () => ({ method: 'POST', target: '/api/v1/content', body: 'bytes', headers: { 'content-type': 'application/octet-stream' } }))],
   'GET /api/v1/content/:cid': read('GET'),

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { forEachEngine } from '../../data/test/support/engines.ts';
 import type { Data } from '@weir/data/data';
-import { noteFailure } from '../src/coordinator/registry.ts';
+import { blameWorker, noteFailure } from '../src/coordinator/registry.ts';
 import { insertOutput, outputsOf, takeOrphans, takeOutputs } from '../src/output-store.ts';
 import {
   beginVerification, cancelJob, claimJobs, completeJob, failAttempt, findJob, insertJob, listJobs, releaseAbandoned, renewLeases, retryJob, startAttempt,
@@ -81,7 +81,9 @@ forEachEngine('a worker gets no job of another class, none while it drains or is
   expect(await claim(data, 'w', 5)).toEqual([]);
   await data.write((tx) => tx.updateTable('worker').set({ draining: 0 }).execute());
   for (const job of ['a', 'a', 'b']) expect(await data.write((tx) => noteFailure(tx, 'w', job))).toBe(false);
-  expect(await data.write((tx) => noteFailure(tx, 'w', 'c'))).toBe(true);
+  const audited: unknown[] = [];
+  await data.write((tx) => blameWorker({ record: async (_tx, event) => { audited.push(event); } }, tx, 'w', 'c'));
+  expect(audited).toMatchObject([{ action: 'worker.quarantine', worker: 'w', job: 'c' }]);
   expect(await claim(data, 'w', 5)).toEqual([]);
   await data.write((tx) => tx.updateTable('worker').set({ quarantined: 0 }).execute());
   expect(await claim(data, 'w', 5)).toHaveLength(1);

@@ -62,6 +62,7 @@ export const actions = {
   'identity.unlink': of('use_account', { privileged: 'reduces', stepUp: true }),
   'user.list': of('manage_users'),
   'user.write': of('manage_users', { privileged: 'grants' }),
+  'user.restrict': of('manage_users', { privileged: 'reduces' }),
   'key.list': of('manage_users'),
   'key.rotate': of('manage_users', { privileged: 'grants', stepUp: true }),
   'role.read': of('manage_users'),

@@ -94,12 +94,9 @@ export const routes = [
   }),
 
   route({
-    method: 'POST', path: '/api/v1/principals/:name/end-everything', action: 'user.write', parameters: ByName, summary: 'End all tokens and sessions of a principal',
+    method: 'POST', path: '/api/v1/principals/:name/end-everything', action: 'user.restrict', parameters: ByName, summary: 'End all tokens and sessions of a principal',
   }, async ({ app, admission, parameters, requestId }) => {
-    await app.data.write(async (tx) => {
-      await endEverything(tx, parameters.name, app.clock());
-      await app.audit.record(tx, changeEntry(admission, `principal:${parameters.name}`, requestId, 'all tokens and sessions ended'));
-    });
+    await app.audit.reduce((tx) => endEverything(tx, parameters.name, app.clock()), changeEntry(admission, `principal:${parameters.name}`, requestId, 'all tokens and sessions ended'));
     await app.gatekeeper.epochs.refresh();
   }),
 
