@@ -87,6 +87,19 @@ test('the cookies of the way and of the session are what they must be', async ()
   expect(headers['set-cookie']).toEqual(['weir-oidc=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax', expect.stringMatching(/^weir=[^;]+; Path=\/; Max-Age=604800; HttpOnly; SameSite=Strict$/)]);
 });
 
+test('under TLS both cookies are bound to this host', async () => {
+  await using secure = await startWeir({ environment: { WEIR_SERVER__TLS: 'true', WEIR_IDENTITY__OIDC: `[{ name = "liar", issuer = "${liar.issuer}", client_id = "weir", default_role = "user", create = true }]` } });
+  liar.falsehood = {};
+  const visitor = new Visitor();
+  const begun = await visitor.ask(`${secure.url}/auth/oidc/liar`);
+  expect(begun.headers['set-cookie']).toEqual([expect.stringMatching(/^__Host-weir-oidc=[\w-]{43}; Path=\/; Max-Age=600; HttpOnly; SameSite=Lax; Secure$/)]);
+  const asked = new URL(String(begun.headers.location));
+  liar.nonce = asked.searchParams.get('nonce') ?? '';
+  const query = new URLSearchParams({ code: 'c', state: asked.searchParams.get('state') ?? '', iss: liar.issuer });
+  const { headers } = await visitor.ask(`${secure.url}/auth/oidc/liar/callback?${query.toString()}`);
+  expect(headers['set-cookie']?.at(-1)).toMatch(/^__Host-weir=[^;]+; Path=\/; Max-Age=604800; HttpOnly; SameSite=Strict; Secure$/);
+});
+
 test('a name or address at the provider takes over nobody here', async () => {
   await admin.json('POST', '/api/v1/principals', { principal: 'grace', role: 'user' });
   const visitor = new Visitor();

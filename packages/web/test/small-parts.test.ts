@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { agentName } from '../src/account/agent-name.ts';
 import { formatBytes, formatClock, formatDuration, formatRelative, joinWords, shorten } from '../src/format.ts';
 import { mergeLines } from '../src/jobs/log-lines.ts';
 import { parameterFields, readParameters } from '../src/jobs/recipe-parameters.ts';
@@ -14,6 +15,12 @@ test('sizes, times and names read well', () => {
   expect(formatRelative('2026-11-22T10:00:00.000Z', Date.parse('2026-11-22T10:03:00.000Z'))).toBe('3 min. ago');
   expect(joinWords(['a', 'b', 'c'])).toBe('a, b and c');
   expect(shorten('bafkreiabcdefghijklmnop', 4, 3)).toBe('bafk…nop');
+});
+
+test('a browser is told by its name and system, and nothing is made up', () => {
+  const chrome = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36';
+  expect([chrome, `${chrome} Edg/140.0`, 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605 Version/18.0 Mobile/15E148 Safari/604.1', 'curl/8.5', 'weir-sdk', ''].map(agentName))
+    .toEqual(['Chrome on Linux', 'Edge on Linux', 'Safari on iPhone', 'curl', 'weir-sdk', 'Another program']);
 });
 
 test('the rate is that of the latest seconds, and the rest takes as long as it says', () => {

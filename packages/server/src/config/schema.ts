@@ -122,7 +122,7 @@ export const Config = z.strictObject({
     rotation_days: z.int().min(0).max(3_650).default(0).meta({ description: 'Replace the keys that sign tokens when they are so old; 0 leaves that to `weir admin keys rotate`' }),
   }).prefault({}),
   identity: z.strictObject({
-    oidc: z.array(OidcProvider).max(10).default([]).meta({ description: 'OpenID Connect providers that people sign in with: [[identity.oidc]]' }),
+    oidc: z.array(OidcProvider).max(10).prefault([]).meta({ description: 'OpenID Connect providers that people sign in with: [[identity.oidc]]' }),
     issuers: z.array(Issuer).max(20).default([]).meta({ description: 'Other issuers whose access tokens (JWT) are accepted: [[identity.issuers]]' }),
   }).prefault({}),
   permissions: z.strictObject({
