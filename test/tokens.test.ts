@@ -14,6 +14,13 @@ type Listed = { jti: string; principal: string; issuer: string; permissions: str
 let count = 0;
 const someone = (role = 'user'): Promise<Client & { key: string }> => weir.principal(`t${count += 1}`, role);
 const bearer = (token: string): Client => new Client(weir, '', () => ({ authorization: `Bearer ${token}` }));
+/** A fresh session, which is the proof that issuing for somebody else asks for. */
+async function inBrowser({ name }: Client): Promise<Client> {
+  const { link } = await (await weir.admin()).json<{ link: string }>('POST', `/api/v1/principals/${name}/sign-in-link`);
+  const login = await weir.anonymous.send('POST', '/auth/login', { secret: link.split('#')[1] });
+  const cookie = login.headers.get('set-cookie')?.split(';')[0] ?? '';
+  return new Client(weir, name, () => ({ cookie, origin: weir.url }));
+}
 const list = async (client: Client, query = ''): Promise<Listed[]> => (await client.json<{ items: Listed[] }>('GET', `/api/v1/tokens${query}`)).items;
 
 test('who asks sees the tokens of his own, newest first, with what they narrow to, and an admin those of anybody', async () => {
@@ -42,10 +49,7 @@ test('all tokens of one principal are revoked at once, and nobody else’s', asy
 
 test('the end of a session ends the tokens that came of it, and the list says so', async () => {
   const alice = await someone();
-  const { link } = await (await weir.admin()).json<{ link: string }>('POST', `/api/v1/principals/${alice.name}/sign-in-link`);
-  const login = await weir.anonymous.send('POST', '/auth/login', { secret: link.split('#')[1] });
-  const cookie = login.headers.get('set-cookie')?.split(';')[0] ?? '';
-  const browser = new Client(weir, alice.name, () => ({ cookie, origin: weir.url }));
+  const browser = await inBrowser(alice);
   const { token, jti } = await browser.json<Issued>('POST', '/api/v1/tokens', {});
   const session = (await list(alice)).find((item) => item.jti === jti)?.session_id;
   expect(session).toMatch(/^[0-9A-Z]{26}$/);
@@ -58,7 +62,7 @@ test('a token opens what its issuer shares by it, and nothing else of the issuer
   const [owner, reader] = [await someone('admin'), await someone('viewer')];
   const [shared, kept] = [await owner.upload(randomBytes(2_000)), await owner.upload(randomBytes(2_000))];
   expect((await reader.get(shared)).status).toBe(404);
-  const { token } = await owner.json<Issued>('POST', '/api/v1/tokens', { principal: reader.name, cid_access: [shared] });
+  const { token } = await (await inBrowser(owner)).json<Issued>('POST', '/api/v1/tokens', { principal: reader.name, cid_access: [shared] });
   expect((await bearer(token).get(shared)).status).toBe(200);
   expect((await bearer(token).get(kept)).status).toBe(404);
   expect((await reader.get(shared)).status).toBe(404);
@@ -72,7 +76,7 @@ test('a token opens what its issuer shares by it, and nothing else of the issuer
 test.each(['policy', 'holding', 'issuer', 'role', 'token'])('what a token opens ends, while it is read, with its %s', async (what) => {
   const [owner, reader] = [await someone('admin'), await someone('viewer')];
   const cid = await owner.upload(randomBytes(16_000_000));
-  const { token, jti } = await owner.json<Issued>('POST', '/api/v1/tokens', { principal: reader.name, cid_access: [cid] });
+  const { token, jti } = await (await inBrowser(owner)).json<Issued>('POST', '/api/v1/tokens', { principal: reader.name, cid_access: [cid] });
   using reading = new PacedReader(weir.url, `/api/v1/content/${cid}`, { authorization: `Bearer ${token}` }, 2_000_000);
   await reading.has(500_000);
   const admin = await weir.admin();
