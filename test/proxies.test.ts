@@ -199,18 +199,22 @@ test('nginx signs people in and tells Weir who they are, as the page says; what 
     port, upstreamPort, page,
     files: { '/etc/nginx/weir-users': 'alice:{PLAIN}opensesame\nbob:{PLAIN}swordfish\n', '/etc/nginx/weir-proxy-secret.conf': `proxy_set_header X-Weir-Proxy-Secret "${secret}";\n` },
   });
-  await using _server = await startWeir({
+  await using server = await startWeir({
     environment: {
       WEIR_SERVER__PORT: String(upstreamPort), WEIR_SERVER__BEHIND_PROXY: 'true', WEIR_SERVER__TRUSTED_PROXIES: '127.0.0.1', WEIR_SERVER__PUBLIC_URL: origin, WEIR_FLEET__ENABLED: 'false',
       WEIR_PERMISSIONS__ROLE_HEADER: 'X-Weir-Role', WEIR_PERMISSIONS__USER_HEADER: 'X-Weir-User', WEIR_PERMISSIONS__PROXY_SECRET: secret,
     },
   });
-  // The first admin is made by the proxy's word as well: on the machine itself it has the secret.
-  const local = (method: string, target: string, body: unknown): Promise<RawReply> => send(`http://127.0.0.1:${upstreamPort}`, {
-    method, target, body: JSON.stringify(body), headers: { host: documentedHost, 'content-type': 'application/json', 'x-forwarded-for': '127.0.0.1', 'x-weir-proxy-secret': secret, 'x-weir-user': 'admin' },
+  // The admin signs in on the machine itself: what the proxy says is no fresh proof of who somebody is.
+  const local = (method: string, target: string, body: unknown, headers: Record<string, string> = {}): Promise<RawReply> => send(`http://127.0.0.1:${upstreamPort}`, {
+    method, target, body: JSON.stringify(body), headers: { host: documentedHost, origin, 'content-type': 'application/json', 'x-forwarded-for': '127.0.0.1', ...headers },
   });
-  expect((await local('POST', '/api/v1/principals', { principal: 'alice', role: 'operator' })).status).toBe(201);
-  expect((await local('POST', '/api/v1/principals', { principal: 'bob', role: 'operator' })).status).toBe(201);
+  const bySecret = { 'x-weir-proxy-secret': secret, 'x-weir-user': 'admin' };
+  expect((await local('POST', '/api/v1/principals', { principal: 'alice', role: 'operator' }, bySecret)).status).toBe(403);
+  const signedIn = await local('POST', '/auth/login', { secret: server.ready.signInLink?.split('#')[1] ?? '' });
+  const session = { cookie: signedIn.headers['set-cookie']?.[0]?.split(';')[0] ?? '' };
+  expect((await local('POST', '/api/v1/principals', { principal: 'alice', role: 'operator' }, session)).status).toBe(201);
+  expect((await local('POST', '/api/v1/principals', { principal: 'bob', role: 'operator' }, session)).status).toBe(201);
   const agent = new https.Agent({ servername: documentedHost });
   const ask = async (user: string, given: Record<string, string> = {}): Promise<unknown> => {
     const authorization = `Basic ${Buffer.from(user).toString('base64')}`;
