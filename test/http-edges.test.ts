@@ -316,6 +316,7 @@ test('HTML, SVG, XML and script are never served as anything that runs', async (
       expect(got.text).toBe(text);
       expect(String(got.headers['content-type']), text).not.toMatch(/html|svg|xml|javascript|ecmascript/i);
       expect(got.headers['x-content-type-options']).toBe('nosniff');
+      expect((await weir.anonymous.fetch('/healthz')).headers.get('content-security-policy')).toBe("default-src 'none'; frame-ancestors 'none'");
       expect(got.headers['content-security-policy']).toBe("sandbox; default-src 'none'");
       expect(got.headers['cross-origin-resource-policy']).toBe('same-origin');
     }

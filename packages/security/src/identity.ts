@@ -69,6 +69,8 @@ export const loginSessionPurpose = 'login-session';
 type Verified<P extends TokenPurpose> = Readonly<{ claims: ClaimsOf[P]; key: TokenKey }>;
 type Parts = Readonly<{
   store: IdentityStore; roles: ReadonlyMap<string, Role>; defaultRole: string; epochs: Epochs; clock?: Clock;
+  /** How long a browser session may go unused, in milliseconds. */
+  sessionIdleMs?: number;
   /** Other issuers whose access tokens count, too. */
   external?: ExternalIssuers | undefined;
   tokens: Readonly<{ issuer: string; audience: string; keys: Readonly<Record<'access' | 'grant' | 'job', TokenKeys> & Partial<Record<'ticket' | 'playlist', TokenKeys>>> }>;
@@ -83,6 +85,7 @@ export class Identities {
   readonly #revoked: Directory<boolean>;
   readonly #shares: Directory<TokenShares>;
   readonly #roles: ReadonlyMap<string, Role>;
+  readonly #sessionIdleMs: number;
   readonly #access: TokenCache<'access'>;
   readonly #grantTokens: TokenCache<'grant'>;
   readonly #jobTokens: TokenCache<'job'>;
@@ -92,7 +95,8 @@ export class Identities {
   /** What a claims object came to for a principal's row; both are the same objects as long as nothing moved. */
   readonly #narrowed = new WeakMap<object, Known>();
 
-  constructor({ store, roles, defaultRole, epochs, tokens, external, clock = systemClock }: Parts) {
+  constructor({ store, roles, defaultRole, epochs, tokens, external, sessionIdleMs = Infinity, clock = systemClock }: Parts) {
+    this.#sessionIdleMs = sessionIdleMs;
     this.#clock = clock;
     this.#roles = roles;
     this.#keys = tokens.keys;
@@ -239,11 +243,21 @@ export class Identities {
   bySession(cookie: string, address: string): Maybe<Identity> {
     const [id = '', secret = '', ...rest] = cookie.split('.');
     if (rest.length > 0 || !/^[0-9A-Z]{26}$/.test(id) || secret.length > 128) throw new EvidenceRefused('session malformed');
-    return after(this.#sessions.find(id), (session) => {
+    return after(this.#session(id), (session) => {
       const matches = matchesOneTimeSecret(loginSessionPurpose, secret, session?.secretHash ?? absentHash);
       if (session === undefined || !matches || session.ended || session.expiresAtMs <= this.#clock()) throw new EvidenceRefused('session unknown or ended');
       return after(this.#principals.find(session.principal), (known) =>
         ({ ...standing(known, session.principal, address), via: 'session', sessionId: session.id, expiresAtMs: session.expiresAtMs, provedAtMs: session.steppedUpAtMs }));
+    });
+  }
+
+  /** A session that was not used for too long is over; whether it was, the row says, not what is remembered of it. */
+  #session(id: string): Maybe<LoginSession | undefined> {
+    const isIdle = (session: LoginSession | undefined): boolean => session !== undefined && session.lastUsedAtMs + this.#sessionIdleMs <= this.#clock();
+    return after(this.#sessions.find(id), (known) => {
+      if (!isIdle(known)) return known;
+      this.#sessions.forget(id);
+      return after(this.#sessions.find(id), (read) => (isIdle(read) ? undefined : read));
     });
   }
 

@@ -20,8 +20,8 @@ export type PrincipalRecord = Readonly<{
   keys: readonly RequestKey[];
 }>;
 
-/** `steppedUpAtMs`: when whoever uses it last proved who they are. */
-export type LoginSession = Readonly<{ id: string; secretHash: string; principal: string; expiresAtMs: number; ended: boolean; steppedUpAtMs: number }>;
+/** `steppedUpAtMs`: when whoever uses it last proved who they are. `lastUsedAtMs` is noted now and then, so it may lag some minutes. */
+export type LoginSession = Readonly<{ id: string; secretHash: string; principal: string; expiresAtMs: number; ended: boolean; steppedUpAtMs: number; lastUsedAtMs: number }>;
 
 /** A grant's row: whoever made it, for which holding, and how far it reaches. */
 export type GrantRecord = Readonly<{

@@ -6,7 +6,7 @@ import { digestOfBody, signDffmpeg } from '../src/request-signing/dffmpeg.ts';
 import { newNonce, readRequestSignature, signRequest, type MessageKey, type ReadSignature } from '../src/request-signing/http-message.ts';
 import { builtinRoles } from '../src/roles.ts';
 import { newTokenKey, sharedSecretKey } from '../src/token-keys.ts';
-import { here, hmacKey, nowSeconds, sessionId, sessionSecret, smallWorld, type SmallWorld } from './small-world.ts';
+import { here, hmacKey, nowSeconds, sessionId, sessionSecret, smallWorld, SmallWorld } from './small-world.ts';
 
 const elsewhere = '198.51.100.7';
 const user = builtinRoles.get('user')?.permissions ?? new Set<string>();
@@ -152,6 +152,20 @@ test('a session cookie is its id and its secret, and nothing else', async () => 
   expect(await refusal(() => world.identities.bySession(cookie, here))).toBe('session unknown or ended []');
   world.session('alice', { ended: true });
   await world.move(`session:${sessionId}`);
+  expect(await refusal(() => world.identities.bySession(cookie, here))).toBe('session unknown or ended []');
+});
+
+test('a session that was not used for too long is over, unless its row says otherwise by now', async () => {
+  const world = new SmallWorld('none', 1_000);
+  await world.epochs.refresh();
+  world.principal('alice');
+  const cookie = world.session('alice');
+  world.nowMs += 999;
+  expect(await refusal(() => world.identities.bySession(cookie, here))).toBe('admitted');
+  world.nowMs += 1;
+  world.session('alice', { lastUsedAtMs: world.nowMs - 1 });
+  expect(await refusal(() => world.identities.bySession(cookie, here)), 'what is remembered is old, and the row is read').toBe('admitted');
+  world.nowMs += 999;
   expect(await refusal(() => world.identities.bySession(cookie, here))).toBe('session unknown or ended []');
 });
 

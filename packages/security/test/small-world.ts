@@ -44,7 +44,7 @@ export class SmallWorld {
   #sequence = 0;
   #moved: string[] = [];
 
-  constructor(defaultRole = 'none') {
+  constructor(defaultRole = 'none', sessionIdleMs = Infinity) {
     this.epochs = new Epochs({
       since: async (sequence) => {
         if (this.storeFails) throw new Error('the store is down');
@@ -56,7 +56,7 @@ export class SmallWorld {
         principal: async (id) => this.#read(`principal:${id}`, this.principals.get(id)), loginSession: async (id) => this.#read(`session:${id}`, this.sessions.get(id)),
         grant: async (id) => this.#read(`grant:${id}`, this.grants.get(id)), isTokenRevoked: async (jti) => this.revoked.has(jti), tokenShares: async (jti) => this.shares.get(jti),
       },
-      roles: builtinRoles, defaultRole, epochs: this.epochs, clock: () => this.nowMs, tokens: { issuer, audience, keys: this.rings },
+      roles: builtinRoles, defaultRole, sessionIdleMs, epochs: this.epochs, clock: () => this.nowMs, tokens: { issuer, audience, keys: this.rings },
     });
     const objects: ObjectStore<Holding> = {
       ownerOf: async (type, id) => this.owners.get(`${type}:${id}`), holdingsOf: async (digest) => (digest === 'd' ? this.holdings : []),
@@ -82,7 +82,7 @@ export class SmallWorld {
   }
 
   session(principal: string, rest: Partial<LoginSession> = {}): string {
-    this.sessions.set(sessionId, { id: sessionId, secretHash: hashOneTimeSecret(loginSessionPurpose, sessionSecret), principal, expiresAtMs: this.nowMs + 60_000, ended: false, steppedUpAtMs: 0, ...rest });
+    this.sessions.set(sessionId, { id: sessionId, secretHash: hashOneTimeSecret(loginSessionPurpose, sessionSecret), principal, expiresAtMs: this.nowMs + 60_000, ended: false, steppedUpAtMs: 0, lastUsedAtMs: this.nowMs, ...rest });
     return `${sessionId}.${sessionSecret}`;
   }
 

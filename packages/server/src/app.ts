@@ -18,6 +18,7 @@ import type { AuditTrail } from './audit-trail.ts';
 import type { Config } from './config/schema.ts';
 import type { StoredHolding } from './object-store.ts';
 import type { ProxyHeaders } from './proxy-claim.ts';
+import type { SessionUse } from './session-use.ts';
 import type { OidcProvider } from './sign-in/oidc-provider.ts';
 
 export type App = Readonly<{
@@ -41,6 +42,7 @@ export type App = Readonly<{
   fleetProblem: string | undefined;
   audit: AuditTrail;
   limits: Limits;
+  sessionUse: SessionUse;
   replay: ReplayStore;
   hosts: HostRules;
   ownOrigins: OriginRules;

@@ -94,6 +94,7 @@ const nothing = {};
 
 const commonHeaders = (isSecure: boolean): readonly string[] => [
   'x-content-type-options', 'nosniff', 'referrer-policy', 'no-referrer', 'cache-control', 'no-store', 'cross-origin-resource-policy', 'same-origin',
+  'content-security-policy', "default-src 'none'; frame-ancestors 'none'",
   ...(isSecure ? ['strict-transport-security', 'max-age=31536000'] : []),
 ];
 

@@ -48,6 +48,7 @@ import { proxyHeaders, trustedProxies } from './proxy-claim.ts';
 import { offeredMethods } from './offered-methods.ts';
 import { openReplayMemory } from './replay-memory.ts';
 import { openOidcProviders } from './sign-in/oidc-provider.ts';
+import { SessionUse } from './session-use.ts';
 import { openSteadyClock } from './steady-clock.ts';
 import { openTls, type ServerTls } from './tls.ts';
 import { followCertificate } from './tls-reload.ts';
@@ -121,7 +122,7 @@ export async function serve({ config, configWarnings = [], dataFlag, environment
     hosts: compileHosts(place.hosts()), ownOrigins: place.origins, allowedOrigins: compileOrigins([...config.server.cors.allowed_origins, ...config.streaming_security.allowed_origins]),
     proxies: { proxies: compileNetworks(trustedProxies(config)), directUse: config.server.behind_proxy ? 'refused' : 'allowed' },
     socketProxies: { proxies: compileNetworks([...trustedProxies(config), '127.0.0.1']), directUse: 'refused' }, proxyHeaders: proxyHeaders(config),
-    oidc, secure: tls !== undefined || config.server.behind_proxy, publicUrl: () => place.url, certificateFingerprint: () => tls?.fingerprint ?? null,
+    sessionUse: new SessionUse(instance.data, clock.now, log), oidc, secure: tls !== undefined || config.server.behind_proxy, publicUrl: () => place.url, certificateFingerprint: () => tls?.fingerprint ?? null,
     warnings: [...warnings, ...fleet.warnings], stopping: stopping.signal,
   };
   if (fleet.coordinator !== undefined) starting.use(fleet.coordinator);
@@ -201,6 +202,7 @@ function gatekeeperOf(instance: Instance, clock: Clock, { epochs, audit, issuers
   const { signing, tokenAudience, config, roles } = instance;
   const identities = new Identities({
     store: identitiesOf(instance), roles, defaultRole: config.permissions.default_role, epochs, clock, external: issuers,
+    sessionIdleMs: config.streaming_security.session_idle_seconds * 1_000,
     tokens: { issuer: tokenAudience, audience: tokenAudience, keys: { access: withKey(signing.access.all, sharedKey(config)), grant: signing.grant.all, job: signing.job.all, ticket: signing.ticket.all, playlist: signing.playlist.all } },
   });
   return new Gatekeeper({

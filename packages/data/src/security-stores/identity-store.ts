@@ -27,7 +27,7 @@ export function identityStore(db: Database, keyRing: KeyRing, roles: ReadonlyMap
     },
     async loginSession(id): Promise<LoginSession | undefined> {
       const row = await db.selectFrom('login_session').selectAll().where('id', '=', id).executeTakeFirst();
-      return row && { id, secretHash: row.secret_hash, principal: row.principal, expiresAtMs: row.expires_at, ended: row.ended_at !== null, steppedUpAtMs: row.stepped_up_at };
+      return row && { id, secretHash: row.secret_hash, principal: row.principal, expiresAtMs: row.expires_at, ended: row.ended_at !== null, steppedUpAtMs: row.stepped_up_at, lastUsedAtMs: row.last_used_at };
     },
     async grant(id): Promise<GrantRecord | undefined> {
       const row = await db.selectFrom('grant').selectAll().where('id', '=', id).executeTakeFirst();

@@ -64,6 +64,11 @@ export async function stepUpSession(tx: Tx, session: Readonly<{ id: string; prin
   await moveEpochs(tx, [`session:${session.id}`]);
 }
 
+/** Notes that sessions were in use at `now`. */
+export async function noteUse(tx: Tx, ids: readonly string[], now: number): Promise<void> {
+  await tx.updateTable('login_session').set({ last_used_at: now }).where('id', 'in', ids).where('last_used_at', '<', now).execute();
+}
+
 async function endOldest(tx: Tx, principal: string, now: number): Promise<void> {
   const open = await openSessions(tx, principal, now).select('id').orderBy('id', 'desc').offset(sessionsPerPrincipal - 1).limit(sessionsPerPrincipal).execute();
   for (const { id } of open) await endSession(tx, id, now);
