@@ -147,6 +147,30 @@ test('the connection of a worker at one node ends within a second of a change at
   }
 }, 60_000);
 
+test('what runs under a key ends within a second when the key is replaced at the other node', async (context) => {
+  await using cluster = await startCluster(context);
+  const { a, b } = cluster;
+  const hands = await a.principal('hands', 'worker');
+  const alice = await a.principal('alice', 'user');
+  const connect = '/api/v1/workers/connect';
+  await expect.poll(async () => (await b.anonymous.fetch('/api/v1/permissions', { headers: alice.evidence() })).status).toBe(200);
+  const worker = await connectWorker(cluster, dffmpegSigned('hands', hands.key, 'GET', connect));
+  using events = new PacedReader(b.url, '/api/v1/jobs/events', dffmpegSigned('alice', alice.key, 'GET', '/api/v1/jobs/events'), 1_000_000);
+  await events.has(1);
+  const admin = await a.admin();
+  // With an overlap the old key goes on, and what runs under it.
+  await admin.json('POST', '/api/v1/principals/alice/key', { overlap_seconds: 600 });
+  await admin.json('POST', '/api/v1/principals/hands/key', {});
+  const revokedAt = performance.now();
+  await Promise.race([worker.closed, wait(3 * withinMs)]);
+  expectWithin('worker, the key is replaced', worker.closedAt(), revokedAt);
+  expect(events.endedAt).toBeUndefined();
+  await admin.json('POST', '/api/v1/principals/alice/key', {});
+  const againAt = performance.now();
+  await Promise.race([events.ended, wait(3 * withinMs)]);
+  expectWithin('events, the key is replaced', events.endedAt, againAt);
+}, 60_000);
+
 async function connectWorker({ b }: Cluster, headers: Record<string, string>): Promise<{ closed: Promise<void>; closedAt: () => number | undefined }> {
   const socket = new WebSocket(`${b.url.replace(/^http/, 'ws')}/api/v1/workers/connect`, { headers });
   let closedAt: number | undefined;

@@ -31,6 +31,8 @@ export type Identity = Readonly<{
   /** The key that its token was signed with. */
   keyId: string | undefined;
   sessionId: string | undefined;
+  /** The principal's own key that signed the request: what runs under it ends when it is replaced. */
+  signedBy?: string | undefined;
   /** What its token opens beside the principal's own rights: the issuer holds and may share these now. */
   shares?: TokenShares | undefined;
   /** When the evidence itself began and ends, in milliseconds. */
@@ -288,10 +290,14 @@ export class Identities {
       const usable = usableAt(known, address);
       const skew = usable?.record.maxSkewSeconds;
       const request = { method, path, bodyDigest, timestamp: claim.timestamp, signature: claim.signature };
-      const mac = byEither(liveKeys(usable, 'hmac-sha256', nowMs), (key) => verifyDffmpeg(key?.key, request, Number(claim.timestamp)));
+      let keyId = '';
+      const mac = byEither(liveKeys(usable, 'hmac-sha256', nowMs), (key) => {
+        keyId = key?.id ?? '';
+        return verifyDffmpeg(key?.key, request, Number(claim.timestamp));
+      });
       if (usable === undefined || mac === undefined) throw refusedSignature(known, usable, claim.principal);
       requireTimely(Number(claim.timestamp), nowMs, skew, claim.principal);
-      return { identity: { ...usable.identity, provedAtMs: nowMs }, mac, validUntilMs: (Number(claim.timestamp) + (skew ?? 30) + 1) * 1_000 };
+      return { identity: { ...usable.identity, provedAtMs: nowMs, signedBy: keyId }, mac, validUntilMs: (Number(claim.timestamp) + (skew ?? 30) + 1) * 1_000 };
     });
   }
 
@@ -306,10 +312,14 @@ export class Identities {
       const skew = usable?.record.maxSkewSeconds;
       // The length tells the algorithm, so that a key of the other one does not end the check early.
       const keys = liveKeys(usable, read.signature.length === 32 ? 'hmac-sha256' : 'ed25519', nowMs);
-      const mac = byEither(keys, (key) => (verifySignature(read, key && messageKey(read.keyId, key), read.createdSeconds) ? read.signature : undefined));
+      let keyId = '';
+      const mac = byEither(keys, (key) => {
+        keyId = key?.id ?? '';
+        return verifySignature(read, key && messageKey(read.keyId, key), read.createdSeconds) ? read.signature : undefined;
+      });
       if (usable === undefined || mac === undefined) throw refusedSignature(known, usable, read.keyId);
       requireTimely(read.createdSeconds, nowMs, skew, read.keyId);
-      return { identity: { ...usable.identity, provedAtMs: nowMs }, mac, validUntilMs: (read.createdSeconds + (skew ?? 30) + 1) * 1_000 };
+      return { identity: { ...usable.identity, provedAtMs: nowMs, signedBy: keyId }, mac, validUntilMs: (read.createdSeconds + (skew ?? 30) + 1) * 1_000 };
     });
   }
 
@@ -364,6 +374,7 @@ export class Identities {
         return after(this.#principals.find(principal), (known) => {
           const now = standing(known, principal, address);
           if (known !== undefined && identity.issuedAtMs < known.record.tokensValidFromMs) throw new EvidenceRefused('token issued before all were ended', principal);
+          if (identity.signedBy !== undefined && !hasLiveKey(known, identity.signedBy, this.#clock())) throw new EvidenceRefused('key replaced', principal);
           const kept = [...identity.effective].filter((permission) => now.effective.has(permission));
           const still = { ...identity, role: now.role, effective: new Set(kept) };
           return identity.shares === undefined || tokenId === undefined ? still : after(this.#sharesOf(tokenId), (shares) => ({ ...still, shares }));
@@ -415,6 +426,8 @@ function refusedSignature(known: Known | undefined, usable: Known | undefined, c
 function requireTimely(signedSeconds: number, nowMs: number, maxSkewSeconds: number | undefined, claimed: string): void {
   if (Math.abs(Math.floor(nowMs / 1_000) - signedSeconds) > Math.min(maxSkewSeconds ?? defaultMaxSkewSeconds, greatestMaxSkewSeconds)) throw new EvidenceRefused('clock', claimed, true);
 }
+
+const hasLiveKey = (known: Known | undefined, id: string, nowMs: number): boolean => known?.record.keys.some((key) => key.id === id && key.expiresAtMs > nowMs) ?? false;
 
 const liveKeys = (usable: Known | undefined, algorithm: RequestKey['algorithm'], nowMs: number): readonly RequestKey[] =>
   usable?.record.keys.filter((entry) => entry.algorithm === algorithm && entry.expiresAtMs > nowMs) ?? [];
