@@ -13,6 +13,7 @@ const checks: readonly (readonly [name: string, command: string, ...rest: string
   ['lint', bin('oxlint'), '--type-aware', '--deny-warnings', 'packages', 'scripts', 'test', 'examples'],
   ['unused and unlisted', process.execPath, bin('knip')],
   ['floors', process.execPath, 'scripts/floors.ts'],
+  ['earlier defects', process.execPath, 'scripts/defects.ts'],
 ];
 
 const failed: string[] = [];

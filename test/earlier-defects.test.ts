@@ -2,11 +2,17 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { allRoutes } from '../packages/server/src/http-server.ts';
 import { actions } from '../packages/security/src/actions.ts';
+import { findDefectTests } from '../scripts/defects.ts';
 import { startWeir, type TestWeir } from './support/weir.ts';
 
 let weir: TestWeir;
 beforeAll(async () => { weir = await startWeir(); });
 afterAll(() => weir[Symbol.asyncDispose]());
+
+test('every listed defect has a test with its id in the name', async () => {
+  const { missing, unknown } = await findDefectTests();
+  expect({ missing, unknown }).toEqual({ missing: [], unknown: [] });
+});
 
 /** No route, no action and no socket whose name says this: who adds one writes the real test and takes the guard away. */
 function expectNoWayTo(words: RegExp): void {

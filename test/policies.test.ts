@@ -114,7 +114,7 @@ test('who knows another version than there is changes nothing', async () => {
   expect(codes.filter((code) => code === 200)).toHaveLength(1);
 });
 
-test('one policy for many is set for all or for none, with a reason for each refused one, and audited for each', async () => {
+test('one policy for many is set for all or for none, with a reason for each refused one, and audited for each (streamkit §2.10 #5)', async () => {
   const cids = [await film(), await film(), await film()];
   const foreign = await bob.upload(randomBytes(100));
   const bulk = (body: unknown): Promise<Response> => alice.send('POST', '/api/v1/policies/bulk', body);

@@ -51,7 +51,7 @@ test.each(['127.0.0.1', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '0.0.0.0', '[::
     expect(server.peers).toEqual([]);
   });
 
-test('a name that means another address the second time leads nowhere (DNS rebinding)', async () => {
+test('a name that means another address the second time leads nowhere (DNS rebinding; streamkit §2.10 #4)', async () => {
   await using server = await serveOn((_request, response) => { response.setHeader('connection', 'close'); response.end('ok'); });
   await using out = broker(`http://hook.test:${server.port}/`, ['127.0.0.2/32'], { lookup: names(['127.0.0.2'], ['127.0.0.1']) });
   expect((await out.fetch({ url: `http://hook.test:${server.port}/` })).status).toBe(200);
@@ -114,7 +114,7 @@ test('huge headers, broken answers and closed ports are failures of the other si
   raw.close();
 });
 
-test('a secret goes out and never comes back', async () => {
+test('a secret goes out and never comes back (streamkit §2.10 #4)', async () => {
   const secret = 'tok3n/with+signs==';
   await using server = await serveOn((request, response) => {
     const value = String(request.headers['authorization']);
