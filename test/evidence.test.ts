@@ -59,7 +59,7 @@ function expectRefused(reply: RawReply): void {
   expect(Object.keys(reply.headers).filter((name) => !/^(connection|keep-alive|ratelimit-.*)$/.test(name)).sort()).toEqual(refusalHeaders);
 }
 const refusalHeaders = [
-  'cache-control', 'content-length', 'content-type', 'cross-origin-resource-policy', 'date', 'referrer-policy', 'www-authenticate', 'x-content-type-options', 'x-request-id',
+  'cache-control', 'content-length', 'content-security-policy', 'content-type', 'cross-origin-resource-policy', 'date', 'referrer-policy', 'www-authenticate', 'x-content-type-options', 'x-request-id',
 ];
 
 /** Runs many wrong proofs through a reading and a changing route; nothing may come of them. */
