@@ -1,7 +1,7 @@
 /** Opens the PostgreSQL database that several nodes share. */
 import { isIP, Socket } from 'node:net';
 import pg from 'pg';
-import { CompiledQuery, Kysely, PostgresDialect } from 'kysely';
+import { Kysely, PostgresDialect } from 'kysely';
 import { WeirError } from '@weir/contracts/errors';
 import type { PostgresConnections } from './connections.ts';
 import type { Schema } from './schema.ts';
@@ -52,6 +52,8 @@ function kyselyOver(
   const pool = new pg.Pool({
     connectionString: url,
     application_name: 'weir',
+    // Said as the connection is made: a statement after that could fail, and the connection would never come back to the pool.
+    options: `-c default_transaction_read_only=${readOnly}`,
     max,
     connectionTimeoutMillis,
     idleTimeoutMillis: IDLE_CONNECTION_MS,
@@ -70,14 +72,7 @@ function kyselyOver(
   pool.on('error', () => undefined);
   // The same for one that breaks while it is lent, between two statements: the next of them reports it.
   pool.on('connect', (client) => client.on('error', () => undefined));
-  return new Kysely<Schema>({
-    dialect: new PostgresDialect({
-      pool,
-      onCreateConnection: async (connection) => {
-        await connection.executeQuery(CompiledQuery.raw(`set default_transaction_read_only = ${readOnly}`));
-      },
-    }),
-  });
+  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
 }
 
 function checkAddress(url: string): void {
