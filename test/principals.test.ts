@@ -3,6 +3,7 @@ import { createCipheriv, createHmac, randomBytes } from 'node:crypto';
 import { chmod, chown, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { newDffmpegKey, parseDffmpegKey } from '../packages/security/src/request-signing/dffmpeg.ts';
 import { runCommand, type Ran } from './support/command.ts';
@@ -147,7 +148,7 @@ test('an unknown name, a wrong network, a disabled principal and a wrong signatu
   }
   await admin.json('PATCH', `/api/v1/principals/${disabled}`, { disabled: true });
   const answers = await Promise.all([
-    signed('nobody-at-all', newDffmpegKey()), signed(elsewhere, keys.get(elsewhere) ?? ''), signed(disabled, keys.get(disabled) ?? ''), signed(good, newDffmpegKey()), signed(good, keys.get(good) ?? '', -31),
+    signed('nobody-at-all', newDffmpegKey()), signed(elsewhere, keys.get(elsewhere) ?? ''), signed(disabled, keys.get(disabled) ?? ''), signed(good, newDffmpegKey()), signed(good, newDffmpegKey(), -31),
   ]);
   const told = await Promise.all(answers.map(async (answer) => {
     const { error: { request_id: _its, ...error } } = await answer.json() as { error: Record<string, unknown> };
@@ -155,6 +156,8 @@ test('an unknown name, a wrong network, a disabled principal and a wrong signatu
   }));
   expect(new Set(told).size).toBe(1);
   expect(told[0]).toMatch(/^\[401,/);
+  // Whoever has the key may hear that its clock is off.
+  expect(await (await signed(good, keys.get(good) ?? '', -31)).json()).toMatchObject({ error: { code: 'identity.clock' } });
 });
 
 test('no key, signature or token reaches the log, at the chattiest level either (dffmpeg §2 #6)', async () => {
@@ -212,4 +215,54 @@ test('the accounts of a DFFmpeg database are taken over with their keys, and wha
   const again = await runCommand(weir, ['admin', 'security', 'import-dffmpeg', file, '--keys', keys, '--json']);
   expect(JSON.parse(again.stdout)).toMatchObject({ imported: [] });
   expect((await runCommand(weir, ['admin', 'security', 'import-dffmpeg', keys])).code).toBe(2);
+});
+
+test('the command shows a key through a server elsewhere by a signed request, and says there why a token does not do', async () => {
+  const boss = await weir.principal(newName(), 'admin');
+  const name = newName();
+  const { key } = await admin.json<{ key: string }>('POST', '/api/v1/principals', { principal: name, role: 'client' });
+  const elsewhere = { WEIR_DATA: path.join(weir.home, 'no-data-here'), WEIR_SERVER: weir.url };
+  const ask = (args: readonly string[], environment = {}) => runCommand(weir, ['admin', 'user', 'show', name, '--json', ...args], { environment: { ...elsewhere, ...environment } });
+  const keyFile = await privateFile('boss.key', boss.key);
+  expect(JSON.parse((await ask(['--show-key', '--key-file', keyFile, '--as', boss.name])).stdout)).toMatchObject({ principal: name, role: 'client', key });
+  const token = boss.evidence()['authorization']?.slice('Bearer '.length) ?? '';
+  const plain = await ask([], { WEIR_TOKEN: token });
+  expect(JSON.parse(plain.stdout)).toMatchObject({ principal: name });
+  expect(plain.stdout).not.toContain(key);
+  const refused = await ask(['--show-key'], { WEIR_TOKEN: token });
+  expect(refused).toMatchObject({ code: 3, stdout: '' });
+  expect(refused.stderr).toContain('signs the request');
+});
+
+test('a key is shown to who manages users and proved it afresh, and the log names key and viewer; a token, an old session and other roles see nothing', async () => {
+  const name = newName();
+  const { key } = await admin.json<{ key: string }>('POST', '/api/v1/principals', { principal: name, role: 'client' });
+  const target = `/api/v1/principals/${name}/key/show`;
+  const codeOf = async (reply: Response): Promise<string> => `${reply.status} ${((await reply.json()) as { error: { code: string } }).error.code}`;
+  const shown = await admin.json<{ key: string; key_id: string }>('POST', target);
+  expect(shown).toEqual({ principal: name, key, key_id: expect.stringMatching(/^[0-9A-Z]{26}$/) });
+  expect((await admin.json<{ items: unknown[] }>('GET', `/api/v1/audit?action=key.show&object=principal:${name}`)).items)
+    .toMatchObject([{ class: 'A', principal: 'admin', decision: 'allowed', reason: `key ${shown.key_id} shown` }]);
+
+  const boss = await weir.principal(newName(), 'admin');
+  expect(await codeOf(await boss.send('POST', target))).toBe('403 step_up.required');
+  expect(await (await fetch(`${weir.url}${target}`, { method: 'POST', headers: dffmpegSigned(boss.name, boss.key, 'POST', target) })).json()).toMatchObject({ key });
+  for (const role of ['user', 'operator', 'viewer']) {
+    const other = await weir.principal(newName(), role);
+    expect((await fetch(`${weir.url}${target}`, { method: 'POST', headers: dffmpegSigned(other.name, other.key, 'POST', target) })).status, role).toBe(403);
+  }
+  expect((await weir.anonymous.send('POST', target)).status).toBe(401);
+  expect(await codeOf(await admin.send('POST', '/api/v1/principals/nobody-at-all/key/show'))).toBe('404 principal.absent');
+
+  const again = await admin.json<{ key: string }>('POST', `/api/v1/principals/${name}/key`, { overlap_seconds: 60 });
+  expect(await admin.json('POST', target)).toMatchObject({ key: again.key });
+  const database = new DatabaseSync(path.join(weir.dataPath, 'weir.db'), { timeout: 5_000 });
+  database.prepare(`update principal_key set algorithm = 'ed25519', secret = null, public_key = ? where principal = ?`).run('A'.repeat(43), name);
+  expect(await codeOf(await admin.send('POST', target))).toBe('409 key.not_held');
+  database.prepare('update login_session set stepped_up_at = stepped_up_at - 601000').run();
+  database.prepare(`update counter set value = value + 1 where name = 'epoch'`).run();
+  database.prepare(`insert into epoch (subject, sequence) select 'session:' || id, value from login_session, counter where name = 'epoch' on conflict (subject) do update set sequence = excluded.sequence`).run();
+  database.close();
+  await wait(1_000);
+  expect(await codeOf(await admin.send('POST', target))).toBe('403 step_up.required');
 });

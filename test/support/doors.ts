@@ -23,7 +23,7 @@ const one = (action: string, whose: Whose, make: Make, only?: readonly RoleColum
 });
 
 const asksForProof: ReadonlySet<string> = new Set([
-  'token.issue', 'user.write', 'key.rotate', 'login_session.prove', 'passkey.add', 'passkey.remove', 'identity.link', 'identity.unlink',
+  'token.issue', 'user.write', 'key.rotate', 'key.show', 'login_session.prove', 'passkey.add', 'passkey.remove', 'identity.link', 'identity.unlink',
 ]);
 
 /** The caller's own things; for who has none, somebody else's. */
@@ -136,6 +136,7 @@ export const doors: Readonly<Record<string, readonly Case[]>> = {
   'PATCH /api/v1/principals/:name': onPrincipal('user.write', 'PATCH', '', { role: 'admin' }),
   'DELETE /api/v1/principals/:name': onPrincipal('user.write', 'DELETE', ''),
   'POST /api/v1/principals/:name/key': onPrincipal('key.rotate', 'POST', '/key', {}),
+  'POST /api/v1/principals/:name/key/show': onPrincipal('key.show', 'POST', '/key/show'),
   'POST /api/v1/principals/:name/sign-in-link': onPrincipal('user.write', 'POST', '/sign-in-link'),
   'GET /api/v1/principals/:name/identities': onPrincipal('user.list', 'GET', '/identities'),
   'POST /api/v1/principals/:name/identities': [one('user.write', 'foreigner', async (world) => ({

@@ -38,6 +38,7 @@ export const errors = {
   'principal.exists': { status: 409, close: 4409, exit: 1, text: 'A principal of that name exists already.' },
   'principal.absent': { status: 404, close: 4404, exit: 4, text: 'There is no principal of that name.' },
   'principal.last_admin': { status: 409, close: 4409, exit: 1, text: 'This is the last principal that can manage users; make another one first.' },
+  'key.not_held': { status: 409, close: 4409, exit: 1, text: 'Weir holds no key of this principal that could be shown: of an Ed25519 key it has the public half alone.' },
   'role.unknown': { status: 400, close: 4400, exit: 2, text: 'There is no such role.' },
   'role.exceeds': { status: 403, close: 4403, exit: 3, text: 'A token can only narrow: the role or permission asked for is more than the principal has.' },
   'audit.unavailable': { status: 503, close: 1013, exit: 1, text: 'The audit log can not be written, so privileged actions are refused.' },

@@ -49,6 +49,8 @@ export const PrincipalCreate = z.strictObject({
 });
 /** `key` is shown this once; null when the caller gave it. */
 export const PrincipalCreated = z.strictObject({ principal: PrincipalId, role: RoleName, key: z.string().nullable() });
+/** The key that a principal signs requests with, in base64. */
+export const PrincipalKey = z.strictObject({ principal: PrincipalId, key_id: Ulid, key: z.string() });
 /** A new key for a principal; the old ones end after the overlap. */
 export const KeyReplacement = z.strictObject({ overlap_seconds: z.int().min(0).max(604_800).default(0), key: GivenKey.optional() });
 export const PrincipalChange = z.strictObject({

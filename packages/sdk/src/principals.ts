@@ -1,5 +1,5 @@
 /** Who may sign in or sign requests: users, clients, workers, services. For those who manage users. */
-import { ExternalIdentity, Principal, PrincipalCreated, page, type PrincipalChange, type ExternalSubject, type KeyReplacement, type PrincipalCreate } from '@weir/contracts/identity';
+import { ExternalIdentity, Principal, PrincipalCreated, PrincipalKey, page, type PrincipalChange, type ExternalSubject, type KeyReplacement, type PrincipalCreate } from '@weir/contracts/identity';
 import { z, type input } from 'zod';
 import { call, command, path, type CallOptions, type Client, type ListOptions } from './client.ts';
 
@@ -20,6 +20,10 @@ export const create = (client: Client, request: input<typeof PrincipalCreate>, o
 /** A new request-signing key; the old ones work until the overlap ends. */
 export const rotateKey = (client: Client, name: string, request: input<typeof KeyReplacement> = {}, options: CallOptions = {}) =>
   call(client, { method: 'POST', path: path`/api/v1/principals/${name}/key`, json: request, reply: PrincipalCreated, ...options });
+
+/** The key that it signs requests with now. Asks for a fresh proof, as changes of keys do; the audit log tells that it was shown. */
+export const showKey = (client: Client, name: string, options: CallOptions = {}) =>
+  call(client, { method: 'POST', path: path`/api/v1/principals/${name}/key/show`, reply: PrincipalKey, ...options });
 
 /** What the principal holds stays; nobody can sign in or sign requests as it. */
 export const remove = (client: Client, name: string, options: CallOptions = {}) =>

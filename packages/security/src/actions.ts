@@ -65,6 +65,7 @@ export const actions = {
   'user.restrict': of('manage_users', { privileged: 'reduces' }),
   'key.list': of('manage_users'),
   'key.rotate': of('manage_users', { privileged: 'grants', stepUp: true }),
+  'key.show': of('manage_users', { privileged: 'grants', stepUp: true }),
   'role.read': of('manage_users'),
 
   'job.submit': of('submit_jobs'),

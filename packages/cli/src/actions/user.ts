@@ -1,26 +1,28 @@
-/** `weir admin user …`: principals and their keys, changed on the server's machine. */
+/** `weir admin user …`: principals and their keys, changed on the server's machine; shown there, or through a server that is named. */
 import { WeirError } from '@weir/contracts/errors';
 import { toInstant, type Principal } from '@weir/contracts/identity';
 import { findHolder } from '@weir/data/directory-lock';
 import { externalOf } from '@weir/data/security-stores/external-identities';
 import { createSignInSecret } from '@weir/data/security-stores/login-sessions';
 import {
-  addHmacKey, addPrincipal, anywhereSkewSeconds, changePrincipal, deletePrincipal, getPrincipal, listPrincipals, principalFacts, requireSafeSkew, type PrincipalChange, type PrincipalRow,
+  addHmacKey, addPrincipal, anywhereSkewSeconds, changePrincipal, deletePrincipal, getPrincipal, listPrincipals, principalFacts, requireSafeSkew, revealHmacKey, type PrincipalChange, type PrincipalRow,
 } from '@weir/data/security-stores/principals';
 import { endEverything } from '@weir/data/security-stores/tokens';
 import { readPrivateFile } from '@weir/credentials/private-file';
 import { parseDffmpegKey } from '@weir/security/request-signing/dffmpeg';
 import { compileNetworks } from '@weir/security/networks';
 import { permissions } from '@weir/security/roles';
+import * as principals from '@weir/sdk/principals';
 import type { Instance } from '@weir/server/instance';
+import { connect, throughServer } from '../client/connection.ts';
 import { note, print, printJson, type Context } from '../context.ts';
-import type { InstanceFlags } from '../flags.ts';
+import type { InstanceFlags, ServerFlags } from '../flags.ts';
 import { tableText } from '../terminal/table.ts';
 import { openForOperator, record } from './operator.ts';
 
 type Common = InstanceFlags & Readonly<{ json?: boolean }>;
 export type AddFlags = Common & Readonly<{ role: string; allowedCidrs?: readonly string[]; permission?: readonly string[]; kind?: 'user' | 'service'; maxSkew?: number; keyFile?: string; quiet?: boolean }>;
-export type ShowFlags = Common & Readonly<{ showKey?: boolean }>;
+export type ShowFlags = ServerFlags & Readonly<{ json?: boolean; showKey?: boolean }>;
 export type RotateFlags = Common & Readonly<{ overlap: number; keyFile?: string; quiet?: boolean }>;
 export type ScopeFlags = Common & Readonly<{ allowedCidrs?: readonly string[] }>;
 export type LinkFlags = Common & Readonly<{ quiet?: boolean }>;
@@ -107,25 +109,33 @@ export async function list(this: Context, flags: Common): Promise<void> {
 }
 
 export async function show(this: Context, flags: ShowFlags, name: string): Promise<void> {
-  await using instance = await openForOperator(this, flags);
-  const row = await getPrincipal(instance.data.read, name);
-  const identities = (await externalOf(instance.data.read, name)).map(({ issuer, subject }) => `${subject} of ${issuer}`);
-  const shown = { ...toWire(row), ...(identities.length === 0 ? {} : { identities }), ...(flags.showKey === true ? { key: await revealKey(instance, name) } : {}) };
+  const { identities, ...principal } = await throughServer(this, flags) ? await askFor(this, flags, name) : await lookUp(this, flags, name);
+  const shown = { ...principal, ...(identities.length === 0 ? {} : { identities: identities.map(({ issuer, subject }) => `${subject} of ${issuer}`) }) };
   if (flags.json === true) return printJson(this, shown);
   const width = Math.max(...Object.keys(shown).map((field) => field.length));
   print(this, Object.entries(shown).map(([field, value]) => `${field.padEnd(width)} ${Array.isArray(value) ? value.join(' ') || '-' : String(value ?? '-')}`).join('\n'));
 }
 
-/** Shown to who can open the sealed key anyway; the audit log says that it was. */
-async function revealKey(instance: Instance, name: string): Promise<string> {
-  const now = instance.clock();
-  return instance.data.write(async (tx) => {
-    const row = await tx.selectFrom('principal_key').select(['id', 'secret']).where('principal', '=', name).where('algorithm', '=', 'hmac-sha256')
-      .where((key) => key.or([key('expires_at', 'is', null), key('expires_at', '>', now)])).orderBy('created_at', 'desc').limit(1).executeTakeFirst();
-    if (row?.secret === undefined || row.secret === null) throw new WeirError('object.absent', `"${name}" has no key that can be shown. \`weir admin user rotate-key ${name}\` makes one.`);
-    await record(tx, instance, 'key.show', `principal:${name}`, 'key shown');
-    return Buffer.from(instance.keyRing.open('principal-key', row.id, row.secret)).toString('base64');
+async function askFor(context: Context, flags: ShowFlags, name: string) {
+  const client = await connect(context, flags);
+  const { signal } = context;
+  const principal = await principals.show(client, name, { signal });
+  const { items } = await principals.identities(client, name, { signal });
+  return { ...principal, identities: items, ...(flags.showKey === true ? { key: (await principals.showKey(client, name, { signal })).key } : {}) };
+}
+
+/** The key is shown to who can open it anyway; the audit log says that it was. */
+async function lookUp(context: Context, flags: ShowFlags, name: string) {
+  await using instance = await openForOperator(context, flags);
+  const principal = toWire(await getPrincipal(instance.data.read, name));
+  const identities = await externalOf(instance.data.read, name);
+  if (flags.showKey !== true) return { ...principal, identities };
+  const { key } = await instance.data.write(async (tx) => {
+    const revealed = await revealHmacKey(tx, instance.keyRing, name, instance.clock());
+    await record(tx, instance, 'key.show', `principal:${name}`, `key ${revealed.id} shown`);
+    return revealed;
   });
+  return { ...principal, identities, key };
 }
 
 export async function setScope(this: Context, flags: ScopeFlags, name: string): Promise<void> {

@@ -44,8 +44,12 @@ const list = buildCommand<Plain, [], Context>({
 
 const show = buildCommand<ShowFlags, [string], Context>({
   loader: asService(async () => (await import('../actions/user.ts')).show),
-  parameters: { positional: name, flags: { showKey: { kind: 'boolean', brief: 'Also its request-signing key; the audit log tells that it was shown', optional: true, withNegated: false }, json: jsonFlag, ...instanceFlags } },
-  docs: documented({ brief: 'Show a principal', examples: ['weir admin user show alice', 'weir admin user show encoder-1 --show-key'] }),
+  parameters: { positional: name, flags: { showKey: { kind: 'boolean', brief: 'Also its request-signing key; the audit log tells that it was shown', optional: true, withNegated: false }, json: jsonFlag, ...serverFlags } },
+  docs: documented({
+    brief: 'Show a principal',
+    details: 'From the database of this machine, or with --server (WEIR_SERVER) through that server, which shows a key only to a request that is signed (--key-file, --as).',
+    examples: ['weir admin user show alice', 'weir admin user show encoder-1 --show-key'],
+  }),
 });
 
 const rotateKey = buildCommand<RotateFlags, [string], Context>({

@@ -63,6 +63,25 @@ export async function addHmacKey(
   return key;
 }
 
+/**
+ * The HMAC key that a principal signs with now, in base64: the newest, where an older one still runs out. `principal.absent`; `key.not_held`
+ * where there is none, as the private half of an Ed25519 key never left its machine.
+ */
+export async function revealHmacKey(tx: Tx, keyRing: KeyRing, principal: string, now: number): Promise<Readonly<{ id: string; key: string }>> {
+  await getPrincipal(tx, principal);
+  const keys = await tx.selectFrom('principal_key').select(['id', 'algorithm', 'secret']).where('principal', '=', principal)
+    .where((key) => key.or([key('expires_at', 'is', null), key('expires_at', '>', now)])).orderBy('created_at', 'desc').orderBy('id', 'desc').execute();
+  const shown = keys.find(({ algorithm }) => algorithm === 'hmac-sha256');
+  if (shown === undefined || shown.secret === null) {
+    throw new WeirError('key.not_held', keys.length > 0 ? `"${principal}" signs with an Ed25519 key; its private half never left the machine that made it.`
+      : `"${principal}" has no key. \`weir admin user rotate-key ${principal}\` makes one.`);
+  }
+  const bytes = Buffer.from(keyRing.open('principal-key', shown.id, shown.secret));
+  const key = bytes.toString('base64');
+  bytes.fill(0);
+  return { id: shown.id, key };
+}
+
 async function endKeys(tx: Tx, principal: string, now: number, at: number): Promise<void> {
   await tx.updateTable('principal_key').set({ expires_at: now }).where('principal', '=', principal).where('expires_at', '>', now).execute();
   await tx.updateTable('principal_key').set({ expires_at: at }).where('principal', '=', principal).where('expires_at', 'is', null).execute();

@@ -1,7 +1,7 @@
 /** Principals and their keys, for who manages users. */
-import { ExternalIdentity, ExternalSubject, KeyReplacement, ListQuery, page, Principal, PrincipalChange, PrincipalCreate, PrincipalCreated, PrincipalId, PrincipalKind, toInstant } from '@weir/contracts/identity';
+import { ExternalIdentity, ExternalSubject, KeyReplacement, ListQuery, page, Principal, PrincipalChange, PrincipalCreate, PrincipalCreated, PrincipalId, PrincipalKey, PrincipalKind, toInstant } from '@weir/contracts/identity';
 import {
-  addHmacKey, addPrincipal, changePrincipal, deletePrincipal, getPrincipal, listPrincipals, principalFacts, raisesRights, requireSafeSkew, type PrincipalRow,
+  addHmacKey, addPrincipal, changePrincipal, deletePrincipal, getPrincipal, listPrincipals, principalFacts, raisesRights, requireSafeSkew, revealHmacKey, type PrincipalRow,
 } from '@weir/data/security-stores/principals';
 import { externalOf, linkExternal, unlinkExternal } from '@weir/data/security-stores/external-identities';
 import { endEverything } from '@weir/data/security-stores/tokens';
@@ -79,6 +79,15 @@ export const routes = [
     await app.gatekeeper.epochs.refresh();
     return created;
   }),
+
+  route({
+    method: 'POST', path: '/api/v1/principals/:name/key/show', action: 'key.show', parameters: ByName, reply: PrincipalKey,
+    summary: 'The request-signing key that a principal has; that it was shown is audited',
+  }, async ({ app, admission, parameters: { name }, requestId }) => app.data.write(async (tx) => {
+    const { id, key } = await revealHmacKey(tx, app.keyRing, name, app.clock());
+    await app.audit.record(tx, changeEntry(admission, `principal:${name}`, requestId, `key ${id} shown`));
+    return { principal: name, key_id: id, key };
+  })),
 
   route({
     method: 'POST', path: '/api/v1/principals/:name/sign-in-link', action: 'user.write', parameters: ByName, reply: z.strictObject({ link: z.string() }), status: 201,
