@@ -161,6 +161,10 @@ test('while the log can not be written nobody gains a right, rights end all the 
   const leaving = await world.freshPrincipal();
   const { token, jti } = await admin.json<{ token: string; jti: string }>('POST', '/api/v1/tokens', { principal: 'other', expires_in: 600 });
   const session = await world.other.session();
+  const operator = world.caller('operator');
+  const [passkey, identity] = [await operator.own?.passkey() ?? '', await operator.own?.identity() ?? ''];
+  await admin.json('POST', `/api/v1/principals/${leaving}/identities`, { issuer: 'https://idp.example', subject: leaving });
+  const statusOf = async (method: string, target: string): Promise<number> => (await send(world.weir.url, { method, target, headers: operator.fresh })).status;
   const holder = (): Promise<Response> => fetch(`${world.weir.url}/api/v1/library`, { headers: { authorization: `Bearer ${token}` } });
   expect((await holder()).status).toBe(200);
   database.exec(`create trigger audit_is_full before insert on audit_event begin select raise(abort, 'no more'); end`);
@@ -175,6 +179,14 @@ test('while the log can not be written nobody gains a right, rights end all the 
     expect((await holder()).status).toBe(401);
     expect((await admin.send('DELETE', `/auth/sessions/${session.id}`)).status).toBe(204);
     expect((await admin.send('POST', `/api/v1/principals/${leaving}/end-everything`)).status).toBe(204);
+    expect(await statusOf('DELETE', `/auth/passkeys/${passkey}?last=true`)).toBe(204);
+    expect(await statusOf('DELETE', identity)).toBe(204);
+    expect(await statusOf('POST', '/auth/sessions/end-others')).toBe(204);
+    expect(await statusOf('POST', '/auth/logout-everywhere')).toBe(204);
+    expect((await admin.send('DELETE', `/api/v1/principals/${leaving}/identities?issuer=https://idp.example&subject=${leaving}`)).status).toBe(204);
+    expect((await admin.send('PATCH', `/api/v1/principals/${leaving}`, { disabled: true, role: 'none' })).status).toBe(200);
+    expect((await admin.send('PATCH', `/api/v1/principals/${leaving}`, { disabled: true, role: 'admin' })).status).toBe(503);
+    expect(await admin.json('GET', `/api/v1/principals/${leaving}`)).toMatchObject({ disabled: true, role: 'none' });
     // Reading goes on.
     expect((await admin.send('GET', '/api/v1/library')).status).toBe(200);
     expect(database.prepare(`select count(*) as count from principal where id like 'late-%'`).get()).toEqual({ count: 0 });
@@ -186,7 +198,9 @@ test('while the log can not be written nobody gains a right, rights end all the 
     await wait(50);
   }
   const late = database.prepare(`select action from audit_event where reason like '%while the audit could not be written%' order by sequence`).all();
-  expect(late).toEqual([{ action: 'token.revoke' }, { action: 'login_session.end' }, { action: 'user.restrict' }]);
+  expect(late.map(({ action }) => action)).toEqual([
+    'token.revoke', 'login_session.end', 'user.restrict', 'passkey.remove', 'identity.unlink', 'login_session.end', 'login_session.end', 'user.restrict', 'user.restrict',
+  ]);
   expect(database.prepare(`select count(*) as count from audit_event where action = 'audit.resume'`).get()).toEqual({ count: 1 });
   expect(await admin.json('POST', '/api/v1/audit/verify')).toMatchObject({ intact: true });
 });

@@ -142,7 +142,7 @@ export const doors: Readonly<Record<string, readonly Case[]>> = {
   'POST /api/v1/principals/:name/identities': [one('user.write', 'foreigner', async (world) => ({
     method: 'POST', target: `/api/v1/principals/${await world.freshPrincipal()}/identities`, body: json({ issuer: 'https://idp.example', subject: world.newName() }),
   }))],
-  'DELETE /api/v1/principals/:name/identities': [one('user.write', 'foreigner', async (world) => {
+  'DELETE /api/v1/principals/:name/identities': [one('user.restrict', 'foreigner', async (world) => {
     const [name, identity] = [await world.freshPrincipal(), { issuer: 'https://idp.example', subject: world.newName() }];
     await world.admin.json('POST', `/api/v1/principals/${name}/identities`, identity);
     return { method: 'DELETE', target: `/api/v1/principals/${name}/identities?${new URLSearchParams(identity).toString()}` };

@@ -167,6 +167,12 @@ export class Gatekeeper<H extends Holding = Holding> {
     request.hypothesis?.trace({ clause: 'step-up', held: true });
   }
 
+  /** For calls of a milder action that turn out to grant: what `admit` asks of privileged ones, and a fresh proof. `audit.unavailable`, `step_up.required`. */
+  requirePrivilege(request: Parameters<Gatekeeper['requireStepUp']>[0]): void {
+    if (!this.#auditWorks()) throw this.refuse(request, 'audit.unavailable', 'audit unavailable');
+    this.requireStepUp(request);
+  }
+
   #reachesAll({ identity }: AccessRequest, action: Action): boolean {
     return action.all !== undefined && identity.effective.has(action.all);
   }

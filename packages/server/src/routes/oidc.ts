@@ -75,11 +75,12 @@ export const routes = [
   route({
     method: 'DELETE', path: '/auth/identities', action: 'identity.unlink', query: ByIdentity, resource: () => ({ kind: 'own' }),
     summary: 'Unlink an identity; the last way to sign in only with last=true',
-  }, async ({ app, admission, principal, query: { issuer, subject, last }, requestId }) => app.data.write(async (tx) => {
-    await unlinkExternal(tx, { issuer, subject }, principal);
-    if (last === undefined) await requireWayIn(tx, principal, issuersOf(app));
-    await app.audit.record(tx, changeEntry(admission, `principal:${principal}`, requestId, `unlinked from ${issuer}`));
-  })),
+  }, async ({ app, admission, principal, query: { issuer, subject, last }, requestId }) => {
+    await app.audit.reduce(async (tx) => {
+      await unlinkExternal(tx, { issuer, subject }, principal);
+      if (last === undefined) await requireWayIn(tx, principal, issuersOf(app));
+    }, changeEntry(admission, `principal:${principal}`, requestId, `unlinked from ${issuer}`));
+  }),
 ];
 
 function providerOf(app: App, name: string): OidcProvider {

@@ -66,11 +66,12 @@ export const routes = [
   route({
     method: 'DELETE', path: '/auth/passkeys/:id', action: 'passkey.remove', parameters: ById, query: z.strictObject({ last: z.literal('true').optional() }),
     resource: ({ id }) => ({ kind: 'object', type: 'passkey', id }), summary: 'Remove a passkey of yours; the last way to sign in only with last=true',
-  }, async ({ app, admission, parameters, query, requestId }) => app.data.write(async (tx) => {
-    const row = await removePasskey(tx, parameters.id);
-    if (query.last === undefined) await requireWayIn(tx, row.principal, issuersOf(app));
-    await app.audit.record(tx, changeEntry(admission, `passkey:${row.id}`, requestId, 'removed'));
-  })),
+  }, async ({ app, admission, parameters, query, requestId }) => {
+    await app.audit.reduce(async (tx) => {
+      const row = await removePasskey(tx, parameters.id);
+      if (query.last === undefined) await requireWayIn(tx, row.principal, issuersOf(app));
+    }, changeEntry(admission, `passkey:${parameters.id}`, requestId, 'removed'));
+  }),
 ];
 
 const toWire = (row: PasskeyRow): z.input<typeof Passkey> => ({

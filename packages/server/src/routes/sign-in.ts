@@ -46,10 +46,7 @@ export const routes = [
     method: 'POST', path: '/auth/logout-everywhere', action: 'login_session.end', resource: () => ({ kind: 'own' }),
     summary: 'End all your sessions and tokens, this one too',
   }, async ({ app, admission, principal, requestId, reply }) => {
-    await app.data.write(async (tx) => {
-      await endEverything(tx, principal, app.clock());
-      await app.audit.record(tx, changeEntry(admission, `principal:${principal}`, requestId, 'signed out everywhere'));
-    });
+    await app.audit.reduce((tx) => endEverything(tx, principal, app.clock()), changeEntry(admission, `principal:${principal}`, requestId, 'signed out everywhere'));
     await app.gatekeeper.epochs.refresh();
     takeSession(app, reply);
   }),
@@ -70,10 +67,8 @@ export const routes = [
     method: 'POST', path: '/auth/sessions/end-others', action: 'login_session.end', resource: () => ({ kind: 'own' }),
     summary: 'End your sessions but the one that this request came with',
   }, async ({ app, admission, principal, requestId }) => {
-    await app.data.write(async (tx) => {
-      const count = await endOtherSessions(tx, principal, admission.identity.sessionId, app.clock());
-      await app.audit.record(tx, changeEntry(admission, `principal:${principal}`, requestId, `${count} other sessions ended`));
-    });
+    await app.audit.reduce((tx) => endOtherSessions(tx, principal, admission.identity.sessionId, app.clock()),
+      (count) => changeEntry(admission, `principal:${principal}`, requestId, `${count} other sessions ended`));
     await app.gatekeeper.epochs.refresh();
   }),
 

@@ -39,19 +39,19 @@ export const routes = [
   })),
 
   route({
-    method: 'PATCH', path: '/api/v1/principals/:name', action: 'user.write', parameters: ByName, body: PrincipalChange, reply: Principal,
-    summary: 'Change role, permissions, networks, or disable',
+    method: 'PATCH', path: '/api/v1/principals/:name', action: 'user.restrict', parameters: ByName, body: PrincipalChange, reply: Principal,
+    summary: 'Change role, permissions, networks, or disable; what raises rights asks for a fresh proof, and for an audit log that can be written',
   }, async ({ app, admission, parameters, body, requestId }) => {
-    const row = await app.data.write(async (tx) => {
+    const { row } = await app.audit.reduce(async (tx) => {
       const before = await getPrincipal(tx, parameters.name);
       const { max_skew_seconds: maxSkewSeconds, ...change } = body;
       await changePrincipal(tx, app.roles, parameters.name, { ...change, maxSkewSeconds });
       if (body.max_skew_seconds !== undefined || body.networks !== undefined) await requireSafeSkew(tx, parameters.name, app);
       const after = await getPrincipal(tx, parameters.name);
-      if (raisesRights(app.roles, before, after)) app.gatekeeper.requireStepUp({ ...admission, requestId });
-      await app.audit.record(tx, changeEntry(admission, `principal:${parameters.name}`, requestId, Object.keys(body).join(', ')));
-      return after;
-    });
+      const raises = raisesRights(app.roles, before, after);
+      if (raises) app.gatekeeper.requirePrivilege({ ...admission, action: 'user.write', requestId });
+      return { row: after, action: raises ? 'user.write' : 'user.restrict' };
+    }, ({ action }) => ({ ...changeEntry(admission, `principal:${parameters.name}`, requestId, Object.keys(body).join(', ')), action }));
     await app.gatekeeper.epochs.refresh();
     return toWire(row);
   }),
@@ -132,13 +132,11 @@ export const routes = [
   }),
 
   route({
-    method: 'DELETE', path: '/api/v1/principals/:name/identities', action: 'user.write', parameters: ByName, query: ExternalSubject,
+    method: 'DELETE', path: '/api/v1/principals/:name/identities', action: 'user.restrict', parameters: ByName, query: ExternalSubject,
     summary: 'Take such a link back; tokens of that subject are refused',
   }, async ({ app, admission, parameters, query, requestId }) => {
-    await app.data.write(async (tx) => {
-      await unlinkExternal(tx, query, parameters.name);
-      await app.audit.record(tx, changeEntry(admission, `principal:${parameters.name}`, requestId, `no longer linked to a subject of ${query.issuer}`));
-    });
+    await app.audit.reduce((tx) => unlinkExternal(tx, query, parameters.name),
+      changeEntry(admission, `principal:${parameters.name}`, requestId, `no longer linked to a subject of ${query.issuer}`));
     await app.gatekeeper.epochs.refresh();
   }),
 ];
