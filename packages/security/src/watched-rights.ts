@@ -36,7 +36,8 @@ export class WatchedRights implements Disposable {
     timer?.unref();
     this.#open.set(watched, timer);
     const onLost = (): void => { for (const one of this.#open.keys()) this.#end(one, 'the store of rights can not be read'); };
-    this.#started ??= this.#epochs.start(onLost).catch(onLost);
+    // Begun anew for whatever is opened after a store that could not be read came back.
+    this.#started ??= this.#epochs.start(onLost).catch(() => { this.#started = undefined; onLost(); });
     void this.#started.then(() => this.#askAgain(watched));
     return { [Symbol.dispose]: () => { this.#close(watched); } };
   }

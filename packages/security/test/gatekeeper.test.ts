@@ -269,3 +269,15 @@ test('a stream under a link, under read_any_content and without a holding goes o
   world.storeFails = true;
   expect(await goesOn(world, events)).toBe('ends: storage.failed');
 });
+
+test('what asks for a fresh proof is admitted for ten minutes after one', async () => {
+  const world = await worldOf();
+  const proved = async (provedAtMs: number): Promise<Identity> => ({ ...await as(world, 'alice'), provedAtMs });
+  const add = async (provedAtMs: number): Promise<string> => outcome(world, ask(await proved(provedAtMs), { action: 'passkey.add', resource: { kind: 'own' } }));
+  expect([await add(world.nowMs), await add(world.nowMs - 599_999), await add(world.nowMs - 600_000), await add(0)])
+    .toEqual(['own', 'own', 'step_up.required (step-up)', 'step_up.required (step-up)']);
+  expect(await outcome(world, ask(await proved(0), { action: 'grant.list', resource: { kind: 'own' } })), 'the others ask for none').toBe('own');
+  const explained = await world.gatekeeper.explain(ask(await proved(0), { action: 'passkey.add', resource: { kind: 'own' } }));
+  expect(explained).toMatchObject({ allowed: false, code: 'step_up.required', reason: 'step-up' });
+  expect((await world.gatekeeper.explain(ask(await proved(world.nowMs), { action: 'passkey.add', resource: { kind: 'own' } }))).steps).toContainEqual({ clause: 'step-up', held: true });
+});

@@ -1,6 +1,9 @@
 /** Evidence becomes an identity, or is refused for the reason that the audit will say; rows that move count at once. */
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { expect, test } from 'vitest';
+import { ExternalIssuers } from '../src/external-issuers.ts';
 import { EvidenceRefused, type Identity } from '../src/identity.ts';
+import { IssuerKeys } from '../src/issuer-keys.ts';
 import { compileNetworks } from '../src/networks.ts';
 import { digestOfBody, signDffmpeg } from '../src/request-signing/dffmpeg.ts';
 import { newNonce, readRequestSignature, signRequest, type MessageKey, type ReadSignature } from '../src/request-signing/http-message.ts';
@@ -339,4 +342,66 @@ test('code of this process acts for a principal in good standing only', async ()
   expect(await refusal(() => world.identities.standing('alice', elsewhere))).toBe('network scope [alice]');
   expect(await world.identities.principal('alice')).toMatchObject({ id: 'alice', disabled: false });
   expect(await world.identities.principal('nobody')).toBeUndefined();
+});
+
+test('who is asked about, rather than asks, has fresh evidence; nobody and roles can be asked about too', async () => {
+  const world = await smallWorld('viewer');
+  world.principal('alice', { networks: ['192.0.2.0/24'] });
+  expect(await world.identities.standing('alice', here)).toMatchObject({ principal: 'alice', provedAtMs: Infinity, effective: user });
+  expect(world.identities.standing('anonymous', here)).toBe(world.identities.anonymous);
+  expect(await refusal(() => world.identities.standing('nobody', undefined))).toBe('principal unknown [nobody]');
+  expect(await refusal(() => world.identities.standing('nobody', here))).toBe('principal unknown [nobody]');
+  world.principal('alice', { disabled: true });
+  await world.move('principal:alice');
+  expect(await refusal(() => world.identities.standing('alice', undefined))).toBe('principal disabled [alice]');
+  expect(world.identities.standingOfRole('viewer')).toMatchObject({ principal: '', authenticated: true, kind: 'user', role: 'viewer', effective: viewer, provedAtMs: Infinity });
+});
+
+test('evidence says when its bearer last proved to be the principal', async () => {
+  const world = await smallWorld();
+  const key = hmacKey();
+  world.principal('alice', { keys: [key] });
+  const timestamp = String(nowSeconds);
+  const signed = await world.identities.bySignature({ principal: 'alice', timestamp, signature: signDffmpeg(key.key, { ...request, timestamp }) }, request, here);
+  expect(signed.identity.provedAtMs).toBe(world.nowMs);
+  expect((await world.identities.byBearer(world.token('access'), here)).provedAtMs).toBe(0);
+  expect((await world.identities.bySession(world.session('alice', { steppedUpAtMs: 77 }), here)).provedAtMs).toBe(77);
+  expect((await world.identities.byProxy({ user: 'alice', role: undefined }, here)).provedAtMs).toBe(0);
+});
+
+test('a token of another issuer is asked of the other issuers, and speaks for its principal narrowed to its role', async () => {
+  const pair = await generateKeyPair('EdDSA', { extractable: true });
+  const jwk = { ...await exportJWK(pair.publicKey), kid: 'k' };
+  const keys = new IssuerKeys({ read: async () => ({ text: JSON.stringify({ keys: [jwk] }) }), onError: (error) => { throw error; } });
+  const adopted: string[] = [];
+  const rules = { audience: 'weir', keys, algorithms: ['EdDSA'], roleClaim: 'role', roles: new Map([['staff', 'viewer'], ['captain', 'captain']]), create: false } as const;
+  const external = new ExternalIssuers([{ issuer: 'https://idp.example', ...rules }], async ({ subject }) => { adopted.push(subject); return subject; });
+  const world = new SmallWorld('none', Infinity, external);
+  await world.epochs.refresh();
+  world.principal('alice', { networks: ['192.0.2.0/24'] });
+  const from = (sub: string, role = 'staff', jti = '1') => new SignJWT({ role, jti }).setProtectedHeader({ alg: 'EdDSA', kid: 'k', typ: 'at+jwt' }).setIssuer('https://idp.example').setAudience('weir').setSubject(sub)
+    .setIssuedAt(nowSeconds).setExpirationTime(nowSeconds + 60).sign(pair.privateKey);
+  const text = await from('alice');
+  const identity = await world.identities.byBearer(text, here);
+  expect(identity).toMatchObject({ principal: 'alice', role: 'user', tokenRole: 'viewer', via: 'token', tokenId: undefined, issuedAtMs: nowSeconds * 1_000, expiresAtMs: (nowSeconds + 60) * 1_000, provedAtMs: 0 });
+  expect(identity.effective).toEqual(new Set([...user].filter((permission) => viewer.has(permission))));
+  expect(await refusal(() => world.identities.byBearer(text, elsewhere))).toBe('network scope [alice]');
+  expect(await refusal(async () => world.identities.byBearer(await from('mallory'), here))).toBe('principal unknown [mallory]');
+  expect(await refusal(async () => world.identities.byBearer(await from('alice', 'captain'), here))).toBe('token names an unknown role [alice]');
+  expect(await refusal(async () => world.identities.byBearer(await from('alice', 'nobody'), here))).toBe('external role not mapped []');
+  const asked = adopted.length;
+  await world.identities.byBearer(text, here);
+  expect(adopted.length, 'remembered').toBe(asked);
+  await world.move('external');
+  await world.identities.byBearer(text, here);
+  expect(adopted.length, 'asked again when links moved').toBe(asked + 1);
+  world.principal('alice', { tokensValidFromMs: nowSeconds * 1_000 + 1 });
+  await world.move('principal:alice');
+  expect(await refusal(() => world.identities.byBearer(text, here))).toBe('token issued before all were ended [alice]');
+  // Tokens of our own types never reach the other issuers.
+  const ours = adopted.length;
+  for (const [token, reason] of [[world.token('access', {}, newTokenKey('other')), 'token key []'], [world.token('job', {}, newTokenKey('other')), 'token key []'], ['rubbish', 'external token malformed []']] as const) {
+    expect(await refusal(() => world.identities.byBearer(token, here))).toBe(reason);
+  }
+  expect(adopted.length).toBe(ours);
 });

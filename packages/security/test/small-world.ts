@@ -1,6 +1,7 @@
 /** A few principals, sessions, tokens and grants in memory, whose rows a test changes and whose epochs it moves. */
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { Epochs } from '../src/epochs.ts';
+import type { ExternalIssuers } from '../src/external-issuers.ts';
 import { Gatekeeper, type ObjectStore } from '../src/gatekeeper.ts';
 import { Identities, loginSessionPurpose } from '../src/identity.ts';
 import { compileNetworks, everywhere } from '../src/networks.ts';
@@ -34,9 +35,10 @@ export class SmallWorld {
   readonly owners = new Map<string, string>();
   readonly leases = new Map<string, string>();
   holdings: Holding[] = [];
-  readonly keys = { access: newTokenKey('access-1'), grant: newTokenKey('grant-1'), job: newTokenKey('job-1') } as const;
-  readonly rings: Readonly<Record<'access' | 'grant' | 'job', Map<string, TokenKey>>> = {
+  readonly keys = { access: newTokenKey('access-1'), grant: newTokenKey('grant-1'), job: newTokenKey('job-1'), ticket: newTokenKey('ticket-1'), playlist: newTokenKey('playlist-1') } as const;
+  readonly rings: Readonly<Record<TokenPurpose, Map<string, TokenKey>>> = {
     access: new Map([['access-1', this.keys.access]]), grant: new Map([['grant-1', this.keys.grant]]), job: new Map([['job-1', this.keys.job]]),
+    ticket: new Map([['ticket-1', this.keys.ticket]]), playlist: new Map([['playlist-1', this.keys.playlist]]),
   };
   readonly epochs: Epochs;
   readonly identities: Identities;
@@ -44,7 +46,7 @@ export class SmallWorld {
   #sequence = 0;
   #moved: string[] = [];
 
-  constructor(defaultRole = 'none', sessionIdleMs = Infinity) {
+  constructor(defaultRole = 'none', sessionIdleMs = Infinity, external?: ExternalIssuers) {
     this.epochs = new Epochs({
       since: async (sequence) => {
         if (this.storeFails) throw new Error('the store is down');
@@ -56,7 +58,7 @@ export class SmallWorld {
         principal: async (id) => this.#read(`principal:${id}`, this.principals.get(id)), loginSession: async (id) => this.#read(`session:${id}`, this.sessions.get(id)),
         grant: async (id) => this.#read(`grant:${id}`, this.grants.get(id)), isTokenRevoked: async (jti) => this.revoked.has(jti), tokenShares: async (jti) => this.shares.get(jti),
       },
-      roles: builtinRoles, defaultRole, sessionIdleMs, epochs: this.epochs, clock: () => this.nowMs, tokens: { issuer, audience, keys: this.rings },
+      roles: builtinRoles, defaultRole, sessionIdleMs, external, epochs: this.epochs, clock: () => this.nowMs, tokens: { issuer, audience, keys: this.rings },
     });
     const objects: ObjectStore<Holding> = {
       ownerOf: async (type, id) => this.owners.get(`${type}:${id}`), holdingsOf: async (digest) => (digest === 'd' ? this.holdings : []),
@@ -95,10 +97,10 @@ export class SmallWorld {
     return record;
   }
 
-  token<P extends 'access' | 'grant' | 'job'>(purpose: P, claims: Partial<ClaimsOf[P]> = {}, key: TokenKey = this.keys[purpose]): string {
+  token<P extends TokenPurpose>(purpose: P, claims: Partial<ClaimsOf[P]> = {}, key: TokenKey = this.keys[purpose]): string {
     const iat = Math.floor(this.nowMs / 1_000);
     const common = { iss: issuer, aud: audience, sub: 'alice', iat, nbf: iat, exp: iat + 60, jti: 'jti-1' };
-    const own = { access: {}, grant: { object: 'h-alice', verbs: ['read'] }, job: { job: 'job-1', fence: 1, object: 'input:0', verbs: ['read'] } }[purpose];
+    const own = { access: {}, grant: { object: 'h-alice', verbs: ['read'] }, job: { job: 'job-1', fence: 1, object: 'input:0', verbs: ['read'] }, ticket: { action: 'content.read', object: 'content:d' }, playlist: { object: 'content:d' } }[purpose];
     return signToken(purpose as TokenPurpose, { ...common, ...own, ...claims }, key);
   }
 
