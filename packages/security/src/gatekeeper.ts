@@ -144,7 +144,6 @@ export class Gatekeeper<H extends Holding = Holding> {
   #requirePermission(request: AccessRequest, action: Action): void {
     const { identity } = request;
     if (action.anonymous === true) return;
-    if (!identity.authenticated && identity.principal === undefined) throw this.refuse(request, 'identity.required', 'authentication');
     if (identity.via === 'job' && request.resource.kind !== 'job-part') throw this.refuse(request, 'identity.required', 'job token outside its part');
     if (action.permissions.length === 0) {
       if (!identity.authenticated) throw this.refuse(request, 'identity.required', 'authentication');
@@ -181,11 +180,12 @@ export class Gatekeeper<H extends Holding = Holding> {
     const { identity } = request;
     const mayOwn = action.permissions.length === 0 || action.permissions.some((permission) => identity.effective.has(permission));
     const owner = await this.#objects.ownerOf(type, id);
-    if (owner !== undefined && mayOwn && owner === identity.principal) return this.#admission(request, 'own');
-    if (owner !== undefined && mayOwn && this.#reachesAll(request, action)) return this.#admission(request, 'all');
-    if (owner !== undefined && type === 'job' && action.leased === true && identity.effective.has('run_jobs') && identity.principal !== undefined
+    if (owner === undefined) throw this.refuse(request, 'object.absent', 'absent');
+    if (mayOwn && owner === identity.principal) return this.#admission(request, 'own');
+    if (mayOwn && this.#reachesAll(request, action)) return this.#admission(request, 'all');
+    if (type === 'job' && action.leased === true && identity.effective.has('run_jobs') && identity.principal !== undefined
       && await this.#objects.isLeasedTo(id, identity.principal)) return this.#admission(request, 'leased');
-    throw this.refuse(request, 'object.absent', owner === undefined ? 'absent' : 'owner');
+    throw this.refuse(request, 'object.absent', 'owner');
   }
 
   async #admitPart(request: Dated, { job, part }: { job: string; part: string }): Promise<Admission<H>> {
@@ -210,11 +210,12 @@ export class Gatekeeper<H extends Holding = Holding> {
     }
     const holdings = resource.kind === 'content' ? await this.#objects.holdingsOf(resource.digest) : await this.#one(resource.id);
     const own = holdings.filter((holding) => holding.owner === identity.principal);
+    // Of the holding that is decided first, an own one if there is one, or of the one that a grant names.
     let reason = 'absent';
     for (const holding of [...own, ...holdings.filter((other) => other.owner !== identity.principal)]) {
       const decision = this.#decide(request, holding);
       if (decision.allowed) return this.#admission(request, decision.reason, holding);
-      if (reason === 'absent' || holding.owner === identity.principal || holding.id === request.grant?.holding) reason = decision.reason;
+      if (reason === 'absent' || holding.id === request.grant?.holding) reason = decision.reason;
     }
     const known = own.length > 0 || request.grant !== undefined;
     // A foreign and an absent object are the same 404; who owns it, or holds a grant for it, is told why.

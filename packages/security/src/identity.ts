@@ -10,7 +10,7 @@ import { longestChain } from './grants.ts';
 import { everywhere } from './networks.ts';
 import type { GrantRecord, HeldGrant, IdentityStore, LoginSession, PrincipalRecord, RequestKey, TokenShares } from './principals.ts';
 import { effectivePermissions } from './rights.ts';
-import { defaultMaxSkewSeconds, greatestMaxSkewSeconds, verifyDffmpeg } from './request-signing/dffmpeg.ts';
+import { greatestMaxSkewSeconds, verifyDffmpeg } from './request-signing/dffmpeg.ts';
 import { verifySignature, type MessageKey, type ReadSignature } from './request-signing/http-message.ts';
 import type { Role } from './roles.ts';
 import { sharedSecretMayCarry, sharedSecretRights } from './shared-secret.ts';
@@ -288,7 +288,6 @@ export class Identities {
     return after(wellFormedPrincipal(claim.principal) ? this.#principals.find(claim.principal) : undefined, (known) => {
       const nowMs = this.#clock();
       const usable = usableAt(known, address);
-      const skew = usable?.record.maxSkewSeconds;
       const request = { method, path, bodyDigest, timestamp: claim.timestamp, signature: claim.signature };
       let keyId = '';
       const mac = byEither(liveKeys(usable, 'hmac-sha256', nowMs), (key) => {
@@ -296,8 +295,8 @@ export class Identities {
         return verifyDffmpeg(key?.key, request, Number(claim.timestamp));
       });
       if (usable === undefined || mac === undefined) throw refusedSignature(known, usable, claim.principal);
-      requireTimely(Number(claim.timestamp), nowMs, skew, claim.principal);
-      return { identity: { ...usable.identity, provedAtMs: nowMs, signedBy: keyId }, mac, validUntilMs: (Number(claim.timestamp) + (skew ?? 30) + 1) * 1_000 };
+      const skew = requireTimely(Number(claim.timestamp), nowMs, usable.record);
+      return { identity: { ...usable.identity, provedAtMs: nowMs, signedBy: keyId }, mac, validUntilMs: (Number(claim.timestamp) + skew + 1) * 1_000 };
     });
   }
 
@@ -309,7 +308,6 @@ export class Identities {
     return after(wellFormedPrincipal(read.keyId) ? this.#principals.find(read.keyId) : undefined, (known) => {
       const nowMs = this.#clock();
       const usable = usableAt(known, address);
-      const skew = usable?.record.maxSkewSeconds;
       // The length tells the algorithm, so that a key of the other one does not end the check early.
       const keys = liveKeys(usable, read.signature.length === 32 ? 'hmac-sha256' : 'ed25519', nowMs);
       let keyId = '';
@@ -318,8 +316,8 @@ export class Identities {
         return verifySignature(read, key && messageKey(read.keyId, key), read.createdSeconds) ? read.signature : undefined;
       });
       if (usable === undefined || mac === undefined) throw refusedSignature(known, usable, read.keyId);
-      requireTimely(read.createdSeconds, nowMs, skew, read.keyId);
-      return { identity: { ...usable.identity, provedAtMs: nowMs, signedBy: keyId }, mac, validUntilMs: (read.createdSeconds + (skew ?? 30) + 1) * 1_000 };
+      const skew = requireTimely(read.createdSeconds, nowMs, usable.record);
+      return { identity: { ...usable.identity, provedAtMs: nowMs, signedBy: keyId }, mac, validUntilMs: (read.createdSeconds + skew + 1) * 1_000 };
     });
   }
 
@@ -422,9 +420,11 @@ function refusedSignature(known: Known | undefined, usable: Known | undefined, c
   return new EvidenceRefused(known === undefined ? 'principal unknown' : usable === undefined ? 'disabled or network scope' : 'signature', claimed);
 }
 
-/** Asked after the signature, which was verified as of its own time: whoever can't sign hears nothing about clocks. */
-function requireTimely(signedSeconds: number, nowMs: number, maxSkewSeconds: number | undefined, claimed: string): void {
-  if (Math.abs(Math.floor(nowMs / 1_000) - signedSeconds) > Math.min(maxSkewSeconds ?? defaultMaxSkewSeconds, greatestMaxSkewSeconds)) throw new EvidenceRefused('clock', claimed, true);
+/** The skew that its principal may have. Asked after the signature, which was verified as of its own time: whoever can't sign hears nothing about clocks. */
+function requireTimely(signedSeconds: number, nowMs: number, { id, maxSkewSeconds }: PrincipalRecord): number {
+  const skew = Math.min(maxSkewSeconds, greatestMaxSkewSeconds);
+  if (Math.abs(Math.floor(nowMs / 1_000) - signedSeconds) > skew) throw new EvidenceRefused('clock', id, true);
+  return skew;
 }
 
 const hasLiveKey = (known: Known | undefined, id: string, nowMs: number): boolean => known?.record.keys.some((key) => key.id === id && key.expiresAtMs > nowMs) ?? false;

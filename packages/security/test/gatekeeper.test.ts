@@ -176,7 +176,7 @@ test('on knowledge that is a second old nothing is admitted before it is renewed
   world.monotonicMs += 1_000;
   const late = world.gatekeeper.admit(request);
   expect(late).toBeInstanceOf(Promise);
-  await late;
+  expect(await late).toMatchObject({ reason: 'own' });
   world.monotonicMs += 1_000;
   world.storeFails = true;
   await expect(world.gatekeeper.admit(request)).rejects.toMatchObject({ code: 'storage.failed' });
@@ -280,4 +280,131 @@ test('what asks for a fresh proof is admitted for ten minutes after one', async 
   const explained = await world.gatekeeper.explain(ask(await proved(0), { action: 'passkey.add', resource: { kind: 'own' } }));
   expect(explained).toMatchObject({ allowed: false, code: 'step_up.required', reason: 'step-up' });
   expect((await world.gatekeeper.explain(ask(await proved(world.nowMs), { action: 'passkey.add', resource: { kind: 'own' } }))).steps).toContainEqual({ clause: 'step-up', held: true });
+});
+
+test('an action that needs no permission is for whoever is signed in, also for rows', async () => {
+  const world = await worldOf();
+  world.owners.set('token:t-alice', 'alice');
+  const [alice, bob, w1] = [await as(world, 'alice'), await as(world, 'bob'), await as(world, 'w1')];
+  const revoke = (identity: Identity): Promise<string> => outcome(world, ask(identity, { action: 'token.revoke', resource: { kind: 'object', type: 'token', id: 't-alice' } }));
+  expect([await revoke(alice), await revoke(bob), await revoke(w1)]).toEqual(['own', 'object.absent (owner)', 'object.absent (owner)']);
+  expect(await outcome(world, ask(w1, { action: 'token.list', resource: { kind: 'own' } }))).toBe('own');
+  const listing = await world.gatekeeper.admit(ask(w1, { action: 'token.list', resource: { kind: 'own' } }));
+  expect(await goesOn(world, listing)).toBe('goes on: permission');
+});
+
+test('a lease opens that very job to its worker, and nothing else', async () => {
+  const world = await worldOf();
+  world.owners.set('job:j-w1', 'w1');
+  world.owners.set('grant:j-alice', 'alice');
+  world.leases.set('j-w1', 'w2');
+  const [w1, bob] = [await as(world, 'w1'), await as(world, 'bob')];
+  const object = (identity: Identity, action: 'job.read' | 'job.lease' | 'job.cancel' | 'key.rotate', type: 'job' | 'grant', id: string): Promise<string> => outcome(world, ask(identity, { action, resource: { kind: 'object', type, id } }));
+  expect(await object(w1, 'job.read', 'job', 'j-w1'), 'its own, but it may not own jobs').toBe('object.absent (owner)');
+  expect(await object(w1, 'job.read', 'grant', 'j-alice'), 'a row of another kind with the name of the job').toBe('object.absent (owner)');
+  expect(await object(w1, 'job.read', 'job', 'j-alice')).toBe('leased');
+  world.leases.set('j-alice', 'bob');
+  expect(await object(bob, 'job.read', 'job', 'j-alice'), 'a lease without the permission to run jobs').toBe('object.absent (owner)');
+  world.principal('w1', { role: 'worker', own: ['submit_jobs'] });
+  await world.move('principal:w1');
+  world.leases.set('j-alice', 'w1');
+  expect(await object(await as(world, 'w1'), 'job.cancel', 'job', 'j-alice'), 'an action that a lease does not give').toBe('object.absent (owner)');
+});
+
+test('a refusal says what is missing where it is a permission, and nothing of one where it is not', async () => {
+  const world = await worldOf();
+  world.holdings = [holding('alice', policy('public'))];
+  const unable = await world.identities.byBearer(world.token('access', { permissions: ['submit_jobs'] }), here);
+  await expect(world.gatekeeper.admit(ask(unable, { action: 'content.read', resource: content }))).rejects.toMatchObject({ facts: { missing: 'read_content' }, message: expect.stringContaining('the permission read_content is needed') });
+  const absent = await Promise.resolve(world.gatekeeper.admit(ask(await as(world, 'bob'), { action: 'content.read', resource: { kind: 'content', digest: 'none' } }))).catch((error: unknown) => error);
+  expect(String(absent)).not.toContain('permission');
+  world.gatekeeper.refusals.take();
+  await Promise.resolve().then(() => world.gatekeeper.admit(ask(world.identities.anonymous, { action: 'user.list', resource: { kind: 'none' } }))).catch(() => undefined);
+  expect(world.gatekeeper.refusals.take()).toMatchObject([{ principal: '' }]);
+});
+
+test('the clauses of an answer are told in their order, each once', async () => {
+  const world = await worldOf();
+  const alice = await as(world, 'alice');
+  const steps = async (request: AccessRequest): Promise<string[]> => (await world.gatekeeper.explain(request)).steps.map(({ clause, held }) => `${held ? '' : 'not '}${clause}`);
+  expect(await steps(ask(alice, { action: 'job.submit', resource: { kind: 'own' } }))).toEqual(['permission submit_jobs', 'own']);
+  const over = policy('private', { valid_until: new Date((nowSeconds - 1) * 1_000).toISOString() });
+  world.holdings = [holding('carol', over), holding('alice', over)];
+  expect(await steps(ask(alice, { action: 'content.read', resource: content }))).toEqual(['permission read_content', 'not window', 'not window', 'not window']);
+  world.holdings = [holding('carol', policy('public'))];
+  expect((await steps(ask(world.identities.anonymous, { action: 'content.read', resource: content })))[0]).toBe('window');
+  const unable = await world.identities.byBearer(world.token('access', { permissions: ['submit_jobs'] }), here);
+  expect(await steps(ask(unable, { action: 'content.read', resource: content }))).toEqual(['not permission read_content']);
+  world.grant('g1', { issuer: 'carol', holding: 'h-carol' });
+  world.principal('carol');
+  expect((await steps({ ...ask(alice, { action: 'content.read', resource: content }), grant: await world.identities.grantById('g1', here) }))[0], 'a link needs no permission').toBe('window');
+});
+
+test('what failed is no answer: neither an explanation nor a stream ends in a made-up one', async () => {
+  const world = await worldOf();
+  world.holdings = [holding('alice', policy('protected'))];
+  const [alice, bob] = [await as(world, 'alice'), await as(world, 'bob')];
+  const revoke = ask(alice, { action: 'grant.revoke', resource: { kind: 'object', type: 'grant', id: 'g-alice' } });
+  const admission = await world.gatekeeper.admit(ask(bob, { action: 'content.read', resource: content }));
+  for (const failure of [new TypeError('a bug'), new WeirError('storage.failed')]) {
+    world.objectsFail = failure;
+    await expect(world.gatekeeper.explain(revoke)).rejects.toBe(failure);
+    if (failure instanceof WeirError) expect(await goesOn(world, admission)).toBe('ends: storage.failed');
+    else await expect(world.gatekeeper.goesOn(admission)).rejects.toBe(failure);
+  }
+  world.objectsFail = undefined;
+  world.monotonicMs += 1_000;
+  world.storeFails = true;
+  await expect(world.gatekeeper.explain(revoke)).rejects.toMatchObject({ code: 'storage.failed' });
+});
+
+test('the reason that a link’s holder hears is that of the link’s holding', async () => {
+  const world = await worldOf();
+  const over = policy('private', { valid_until: new Date((nowSeconds - 1) * 1_000).toISOString() });
+  world.holdings = [holding('bob'), holding('alice', over), holding('carol')];
+  world.grant('g1');
+  expect(await read(world, await as(world, 'bob'), { grant: await world.identities.grantById('g1', here) }), 'bob’s own still opens').toBe('owner');
+  const nobody: Identity = { ...world.identities.anonymous, principal: undefined };
+  expect(await read(world, nobody, { grant: await world.identities.grantById('g1', here) })).toBe('policy.refused (window)');
+});
+
+test('read_any_content is used, and audited, where nothing of the caller’s own opens', async () => {
+  const world = await worldOf();
+  const over = policy('private', { valid_until: new Date((nowSeconds - 1) * 1_000).toISOString() });
+  world.holdings = [holding('bob', policy('public')), holding('alice', over), holding('root', over)];
+  const [alice, root] = [await as(world, 'alice'), await as(world, 'root')];
+  const any = (identity: Identity, owner: string): Promise<string> => outcome(world, ask(identity, { action: 'content.read', resource: { ...content, owner } }));
+  expect(await any(root, 'bob'), 'also where the policy would open it').toBe('read_any_content');
+  expect([await any(root, 'root'), await any(alice, 'alice')]).toEqual(['read_any_content', 'permission.refused (permission read_any_content)']);
+  world.holdings = [];
+  expect([await any(root, 'root'), await any(alice, 'alice')]).toEqual(['object.absent (absent)', 'permission.refused (permission read_any_content)']);
+});
+
+test('content that a token’s issuer shares opens: that holding alone, and as long as it is the issuer’s', async () => {
+  const world = await worldOf();
+  world.holdings = [holding('bob')];
+  const shares = (issuer: string, holdings: readonly string[]) => read(world, { ...world.identities.anonymous, authenticated: true, principal: 'guest', effective: new Set(['read_content']), shares: { issuer, holdings: new Set(holdings) } });
+  expect([await shares('bob', ['h-bob']), await shares('bob', ['h-other']), await shares('alice', ['h-bob']), await shares('bob', [])]).toEqual(['grant', 'object.absent (who)', 'object.absent (who)', 'object.absent (who)']);
+});
+
+test('a stream that nobody in particular reads goes on by the policy alone; openings are asked about by viewer, holding and player', async () => {
+  const world = await worldOf();
+  world.holdings = [holding('alice', policy('public'))];
+  const admission = await world.gatekeeper.admit(ask(world.identities.anonymous, { action: 'content.read', resource: content }));
+  expect(admission.subjects).toEqual(['holding:h-alice']);
+  expect(world.openingsAsked).toEqual([`address:${here}`, 'h-alice', '']);
+  expect(await goesOn(world, admission)).toBe('goes on: public');
+  const alice = await world.gatekeeper.admit({ ...ask(await as(world, 'alice'), { action: 'content.read', resource: content }), client: 'player' });
+  expect(alice.subjects).toEqual(['holding:h-alice', 'principal:alice']);
+  expect(world.openingsAsked).toEqual(['alice', 'h-alice', 'player']);
+});
+
+test('a stream under a link goes on although its viewer lost the permission to read', async () => {
+  const world = await worldOf();
+  world.holdings = [holding('alice')];
+  world.grant('g1');
+  const admission = await world.gatekeeper.admit({ ...ask(await as(world, 'bob'), { action: 'content.read', resource: content }), grant: await world.identities.grantById('g1', here) });
+  world.principal('bob', { role: 'worker' });
+  await world.move('principal:bob');
+  expect(await goesOn(world, admission)).toBe('goes on: grant');
 });

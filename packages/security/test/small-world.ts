@@ -27,6 +27,10 @@ export class SmallWorld {
   auditWorks = true;
   open = 0;
   storeFails = false;
+  /** Thrown by whoever reads objects, when set. */
+  objectsFail: Error | undefined;
+  /** What was asked last of the openings. */
+  openingsAsked: readonly string[] = [];
   readonly principals = new Map<string, PrincipalRecord>();
   readonly sessions = new Map<string, LoginSession>();
   readonly grants = new Map<string, GrantRecord>();
@@ -61,16 +65,21 @@ export class SmallWorld {
       roles: builtinRoles, defaultRole, sessionIdleMs, external, epochs: this.epochs, clock: () => this.nowMs, tokens: { issuer, audience, keys: this.rings },
     });
     const objects: ObjectStore<Holding> = {
-      ownerOf: async (type, id) => this.owners.get(`${type}:${id}`), holdingsOf: async (digest) => (digest === 'd' ? this.holdings : []),
-      holding: async (id) => this.holdings.find((holding) => holding.id === id), isLeasedTo: async (job, worker) => this.leases.get(job) === worker,
+      ownerOf: async (type, id) => this.#object(this.owners.get(`${type}:${id}`)), holdingsOf: async (digest) => (digest === 'd' ? this.holdings : []),
+      holding: async (id) => this.#object(this.holdings.find((holding) => holding.id === id)), isLeasedTo: async (job, worker) => this.leases.get(job) === worker,
     };
     this.gatekeeper = new Gatekeeper({
-      identities: this.identities, epochs: this.epochs, objects, clock: () => this.nowMs, openings: () => this.open, auditWorks: () => this.auditWorks,
+      identities: this.identities, epochs: this.epochs, objects, clock: () => this.nowMs, openings: (...asked) => { this.openingsAsked = asked; return this.open; }, auditWorks: () => this.auditWorks,
     });
   }
 
   #read<T>(what: string, value: T): T {
     this.reads.push(what);
+    return value;
+  }
+
+  #object<T>(value: T): T {
+    if (this.objectsFail !== undefined) throw this.objectsFail;
     return value;
   }
 
