@@ -26,7 +26,7 @@ beforeAll(async () => {
   home = `http://localhost:${port}`;
   real = await startIdentityProvider([`${home}/auth/oidc/corp/callback`]);
   weir = await startWeir({ environment: {
-    WEIR_SERVER__PORT: String(port), WEIR_IDENTITY__OIDC: `[{ name = "corp", issuer = "${real.issuer}", client_id = "weir", client_secret = "${real.clientSecret}" }]`,
+    WEIR_SERVER__PORT: String(port), WEIR_IDENTITY__OIDC: `[{ name = "corp", issuer = "${real.issuer}", allow_networks = ["127.0.0.1"], client_id = "weir", client_secret = "${real.clientSecret}" }]`,
   } });
   browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: flags });
 }, 120_000);

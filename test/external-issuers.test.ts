@@ -22,8 +22,8 @@ beforeAll(async () => {
   issuer.keys = [ed.jwk, ec.jwk, rsa.jwk];
   closed.keys = [closedKey.jwk];
   weir = await startWeir({ environment: { WEIR_IDENTITY__ISSUERS: `[
-    { issuer = "${issuer.url}", audience = "weir", jwks_uri = "${issuer.url}/jwks", role_claim = "roles", role_map = { "boss" = "admin", "staff" = "user", "guest" = "viewer" }, create = true },
-    { issuer = "${closed.url}", audience = "weir", jwks_uri = "${closed.url}/jwks", algorithms = ["EdDSA"], role_claim = "realm_access.roles", role_map = { "staff" = "user" } },
+    { issuer = "${issuer.url}", audience = "weir", jwks_uri = "${issuer.url}/jwks", allow_networks = ["127.0.0.1"], role_claim = "roles", role_map = { "boss" = "admin", "staff" = "user", "guest" = "viewer" }, create = true },
+    { issuer = "${closed.url}", audience = "weir", jwks_uri = "${closed.url}/jwks", allow_networks = ["127.0.0.1"], algorithms = ["EdDSA"], role_claim = "realm_access.roles", role_map = { "staff" = "user" } },
   ]`.replace(/\n\s*/g, ' ') } });
 });
 afterAll(async () => {
@@ -185,7 +185,7 @@ test('what the library took in of a set is only what can verify: weak, secret an
     { kty: 'oct', kid: 'secret', k: Buffer.from('x'.repeat(32)).toString('base64url'), alg: 'HS256' }, { ...enc.jwk, use: 'enc' }, { ...weak.jwk, n: (weak.jwk.n ?? '').slice(0, 170) },
     { ...ed.jwk, kid: 'good' }, { ...enc.jwk, kid: 'good' }, { ...ed.jwk, kid: undefined },
   ];
-  await using other = await startWeir({ environment: { WEIR_IDENTITY__ISSUERS: `[{ issuer = "${fresh.url}", audience = "weir", jwks_uri = "${fresh.url}/jwks", role_claim = "roles", role_map = { "*" = "user" }, create = true }]` } });
+  await using other = await startWeir({ environment: { WEIR_IDENTITY__ISSUERS: `[{ issuer = "${fresh.url}", audience = "weir", jwks_uri = "${fresh.url}/jwks", allow_networks = ["127.0.0.1"], role_claim = "roles", role_map = { "*" = "user" }, create = true }]` } });
   const ask = async (token: string): Promise<number> => (await new Client(other, '', () => ({ authorization: `Bearer ${token}` })).fetch('/api/v1/status')).status;
   expect(await ask(await spelled(header({ alg: 'HS256', kid: 'secret' }), JSON.stringify(fresh.claims('x')), hmacWith('x'.repeat(32))))).toBe(401);
   expect(await ask(await signed(enc, fresh.claims('x')))).toBe(401);

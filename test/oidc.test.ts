@@ -17,15 +17,15 @@ beforeAll(async () => {
   const back = (name: string): string => `http://127.0.0.1:${port}/auth/oidc/${name}/callback`;
   real = await startIdentityProvider([back('real'), back('closed'), back('domain')]);
   liar = await startFalseProvider();
-  const common = `issuer = "${real.issuer}", client_id = "weir", client_secret = "${real.clientSecret}"`;
+  const common = `allow_networks = ["127.0.0.0/8"], issuer = "${real.issuer}", client_id = "weir", client_secret = "${real.clientSecret}"`;
   weir = await startWeir({ environment: {
     WEIR_SERVER__PORT: String(port),
     WEIR_IDENTITY__OIDC: `[
       { name = "real", ${common}, role_claim = "groups", role_map = { staff = "operator", people = "user", chiefs = "admin" }, create = true },
       { name = "closed", ${common} },
       { name = "domain", ${common}, default_role = "viewer", create = true, allowed_domains = ["example.org"] },
-      { name = "liar", issuer = "${liar.issuer}", client_id = "weir", default_role = "user", create = true },
-      { name = "down", issuer = "http://127.0.0.1:9", client_id = "weir", default_role = "user", create = true },
+      { name = "liar", issuer = "${liar.issuer}", allow_networks = ["127.0.0.0/8"], client_id = "weir", default_role = "user", create = true },
+      { name = "down", issuer = "http://127.0.0.1:9", allow_networks = ["127.0.0.0/8"], client_id = "weir", default_role = "user", create = true },
     ]`.replace(/\n\s*/g, ' '),
   } });
   admin = await weir.admin();
@@ -88,7 +88,7 @@ test('the cookies of the way and of the session are what they must be', async ()
 });
 
 test('under TLS both cookies are bound to this host', async () => {
-  await using secure = await startWeir({ environment: { WEIR_SERVER__TLS: 'true', WEIR_IDENTITY__OIDC: `[{ name = "liar", issuer = "${liar.issuer}", client_id = "weir", default_role = "user", create = true }]` } });
+  await using secure = await startWeir({ environment: { WEIR_SERVER__TLS: 'true', WEIR_IDENTITY__OIDC: `[{ name = "liar", issuer = "${liar.issuer}", allow_networks = ["127.0.0.0/8"], client_id = "weir", default_role = "user", create = true }]` } });
   liar.falsehood = {};
   const visitor = new Visitor();
   const begun = await visitor.ask(`${secure.url}/auth/oidc/liar`);
@@ -292,7 +292,7 @@ test('an old sign-in at the provider is no step-up', async () => {
 });
 
 test('failed callbacks count against the limit on failures', async () => {
-  await using small = await startWeir({ environment: { WEIR_IDENTITY__OIDC: `[{ name = "liar", issuer = "${liar.issuer}", client_id = "weir" }]` }, limits: 'default' });
+  await using small = await startWeir({ environment: { WEIR_IDENTITY__OIDC: `[{ name = "liar", issuer = "${liar.issuer}", allow_networks = ["127.0.0.0/8"], client_id = "weir" }]` }, limits: 'default' });
   const ask = async (): Promise<number> => (await new Visitor().ask(`${small.url}/auth/oidc/liar/callback?state=x&code=y`)).status;
   const statuses: number[] = [];
   for (let index = 0; index < 12; index += 1) statuses.push(await ask());

@@ -106,7 +106,7 @@ export class World implements AsyncDisposable {
 export const otherName = 'other';
 
 export async function buildWorld(): Promise<World> {
-  const oidc = `[{ name = "idp", issuer = "${worldIssuer}", client_id = "weir" }]`;
+  const oidc = `[{ name = "idp", issuer = "${worldIssuer}", allow_networks = ["127.0.0.1"], client_id = "weir" }]`;
   const weir = await startWeir({ environment: { WEIR_FLEET__LEASE_SECONDS: '600', WEIR_FLEET__STALL_SECONDS: '86400', WEIR_IDENTITY__OIDC: oidc } });
   const admin = await weir.admin();
   await bundledClip(admin);

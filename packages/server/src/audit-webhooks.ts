@@ -8,13 +8,14 @@ import { WeirError } from '@weir/contracts/errors';
 import { toWireEvent, type AuditRow } from '@weir/data/audit-log';
 import { advanceWebhook, claimWebhook, noteWebhookFailure, noteWebhookSuccess, registerWebhooks, releaseWebhook, undelivered } from '@weir/data/audit-webhooks';
 import type { Data } from '@weir/data/data';
-import { OutboundBroker } from '@weir/security/outbound/broker';
+import type { OutboundBroker } from '@weir/security/outbound/broker';
 import { contentDigest } from '@weir/security/request-signing/content-digest';
 import { newNonce, signRequest, type MessageKey } from '@weir/security/request-signing/http-message';
 import { sharedSecretKey, type TokenKey } from '@weir/security/token-keys';
 import type { Logger } from 'pino';
 import type { AuditTrail } from './audit-trail.ts';
 import type { Config } from './config/schema.ts';
+import { brokerTo } from './named-hosts.ts';
 
 type Settings = Config['audit']['webhooks'][number];
 
@@ -145,7 +146,7 @@ async function openHook(settings: Settings, { signingKey }: Parts): Promise<Hook
   return {
     name, url, wants: (action) => settings.events.some((event) => (event.endsWith('*') ? action.startsWith(event.slice(0, -1)) : action === event)),
     key: () => messageKey(shared ?? signingKey()),
-    broker: new OutboundBroker({ rules: [{ url: `${url.protocol}//${url.host}/*`, networks: settings.allow_networks }], limits: { responseBytes: 65_536, concurrent: 1 } }),
+    broker: brokerTo([settings.url], settings.allow_networks, { responseBytes: 65_536, concurrent: 1 }),
   };
 }
 

@@ -11,10 +11,10 @@ import type { Logger } from 'pino';
 import type { AuditTrail } from './audit-trail.ts';
 import type { Config } from './config/schema.ts';
 import type { Instance } from './instance.ts';
-import { readOutboundText } from './outbound-text.ts';
+import { brokerTo } from './named-hosts.ts';
 
 type Parts = Readonly<{ clock: Clock; audit: AuditTrail; epochs: Epochs; log: Logger }>;
-type IssuerConfig = Config['identity']['issuers'][number];
+type IssuerKeysConfig = Pick<Config['identity']['issuers'][number], 'jwks_file' | 'jwks_uri' | 'allow_networks'>;
 const maxSetBytes = 262_144;
 
 /** Undefined where none is configured: no token is even looked at then. */
@@ -28,8 +28,16 @@ export function openIssuers(instance: Instance, parts: Parts): ExternalIssuers |
   })), (subject) => adopt(instance, subject, parts));
 }
 
-function keySetOf({ jwks_file: file, jwks_uri: address = '' }: IssuerConfig): ReadKeySet {
-  return file === undefined ? () => readOutboundText(address, maxSetBytes) : async () => ({ text: await readFile(file, 'utf8') });
+/** Errors of what it returns: `outbound.failed`, `outbound.refused`, or of the file. */
+export function keySetOf({ jwks_file: file, jwks_uri: address = '', allow_networks: networks }: IssuerKeysConfig): ReadKeySet {
+  if (file !== undefined) return async () => ({ text: await readFile(file, 'utf8') });
+  const broker = brokerTo([address], networks, { responseBytes: maxSetBytes });
+  return async () => {
+    const { status, headers, body } = await broker.fetch({ url: address, headers: { accept: 'application/json' } });
+    if (status !== 200) throw new WeirError('outbound.failed', `${new URL(address).origin} answers ${status}.`);
+    const maxAge = /(?:^|[\s,])max-age=(\d{1,9})(?:$|[\s,])/i.exec(headers['cache-control'] ?? '')?.[1];
+    return { text: body.toString('utf8'), maxAgeSeconds: maxAge === undefined ? undefined : Number(maxAge) };
+  };
 }
 
 async function adopt({ data, roles }: Instance, subject: ExternalSubject, { clock, audit, epochs }: Parts): Promise<string | undefined> {

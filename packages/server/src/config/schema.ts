@@ -10,7 +10,7 @@ import { allowlists, defineRoles, permissions } from '@weir/security/roles';
 import { Secret } from '@weir/security/secret';
 import { weaknessOf } from '@weir/security/token-keys';
 import { z } from 'zod';
-import { addressFlaw } from '../outbound-fetch.ts';
+import { addressFlaw } from '../named-hosts.ts';
 
 const port = z.int().min(0).max(65_535);
 const seconds = (defaultValue: number, max = 31_536_000) => z.number().min(0).max(max).default(defaultValue);
@@ -50,13 +50,17 @@ const RoleSection = z.strictObject({
   ...Object.fromEntries(allowlists.map((name) => [name, patterns.superRefine(usable(compileNames)).optional()])) as Record<(typeof allowlists)[number], z.ZodOptional<z.ZodArray<z.ZodString>>>,
 });
 
+const allowNetworks = z.array(Cidr).max(20).default([]).meta({ description: 'Networks that are not public where its addresses may lie; none by default, not even this machine' });
+function requireReachable(address: string | undefined, networks: readonly string[]): void {
+  const flaw = address === undefined ? undefined : addressFlaw(address, networks);
+  if (flaw !== undefined) throw new WeirError('config.invalid', `the address ${flaw}`);
+}
+
 const Issuer = z.strictObject({
   issuer: z.string().min(1).max(256).meta({ description: 'The exact `iss` of its tokens' }),
   audience: z.string().min(1).max(256).meta({ description: 'The exact `aud` that names this server there' }),
-  jwks_uri: z.string().superRefine(usable((address) => {
-    const flaw = addressFlaw(address);
-    if (flaw !== undefined) throw new WeirError('config.invalid', `the address ${flaw}`);
-  })).optional().meta({ description: 'Where its public keys are' }),
+  jwks_uri: z.string().optional().meta({ description: 'Where its public keys are: https, or http on this machine' }),
+  allow_networks: allowNetworks,
   jwks_file: z.string().min(1).max(4_096).optional().meta({ description: 'A file with its public keys, in place of jwks_uri' }),
   algorithms: z.array(z.enum(issuerAlgorithms)).min(1).max(3).default([...issuerAlgorithms]).meta({ description: 'What its tokens may be signed with' }),
   role_claim: z.string().min(1).max(256).meta({ description: 'The claim that the role is read from: a name, or a path such as realm_access.roles' }),
@@ -64,23 +68,21 @@ const Issuer = z.strictObject({
   create: z.boolean().default(false).meta({ description: 'Make a principal for a subject that is not known yet' }),
 }).superRefine(usable(({ jwks_uri: uri, jwks_file: file }) => {
   if ((uri === undefined) === (file === undefined)) throw new WeirError('config.invalid', 'name either jwks_uri or jwks_file');
-}));
+})).superRefine(usable(({ jwks_uri: uri, allow_networks: networks }) => requireReachable(uri, networks), () => ['jwks_uri']));
 
 const AuditWebhook = z.strictObject({
   url: z.url({ protocol: /^https?$/ }).max(2_048).meta({ description: 'Where to send: https, or http in a network of allow_networks' }),
   events: z.array(z.string().regex(/^[a-z_.]{0,64}\*?$/, 'an action such as grant.create, or grant.*')).min(1).max(100).default(['*']).meta({ description: 'Actions, each whole or ending in *' }),
   secret: z.string().max(1_024).optional().meta({ description: 'Sign with HMAC-SHA256 under this in place of the audit key' }),
   secret_file: z.string().max(4_096).optional().meta({ description: 'A file with the secret, closed to others (chmod 600)' }),
-  allow_networks: z.array(Cidr).max(20).default([]).meta({ description: 'Private networks that this address may lie in' }),
+  allow_networks: allowNetworks,
 }).refine(({ url, allow_networks: networks }) => url.startsWith('https:') || networks.length > 0, 'http is only for a private network: use https, or name the network in allow_networks')
   .refine(({ secret, secret_file: file }) => secret === undefined || file === undefined, 'give secret or secret_file, not both');
 
 const OidcProvider = z.strictObject({
   name: ProviderName.meta({ description: 'In addresses and on the button' }),
-  issuer: z.string().superRefine(usable((address) => {
-    const flaw = addressFlaw(address);
-    if (flaw !== undefined) throw new WeirError('config.invalid', `the address ${flaw}`);
-  })).meta({ description: 'The issuer; http only on this machine' }),
+  issuer: z.string().meta({ description: 'The issuer; http only on this machine' }),
+  allow_networks: allowNetworks,
   client_id: z.string().min(1).max(500),
   client_secret: z.string().min(1).max(2_000).transform((text) => new Secret(Buffer.from(text))).optional().meta({ description: 'Left out for a public client' }),
   client_secret_file: z.string().min(1).max(4_096).optional().meta({ description: 'A file with the secret, mode 0600' }),
@@ -90,7 +92,7 @@ const OidcProvider = z.strictObject({
   default_role: RoleName.optional().meta({ description: 'The role where nothing fits; without it they are refused' }),
   create: z.boolean().default(false).meta({ description: 'Make a principal for who comes the first time' }),
   allowed_domains: names.meta({ description: 'Let in only who has a verified e-mail address of these domains' }),
-});
+}).superRefine(usable(({ issuer, allow_networks: networks }) => requireReachable(issuer, networks), () => ['issuer']));
 export type OidcSettings = z.output<typeof OidcProvider>;
 
 export const Config = z.strictObject({

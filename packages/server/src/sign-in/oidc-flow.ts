@@ -86,7 +86,7 @@ export async function endWay(app: App, provider: OidcProvider, incoming: Incomin
     const claims = await completed(configuration, provider, { ...said }, said.sub, tokens.access_token);
     return { errand, claims, subject: said.sub, provedAtMs: (said.auth_time ?? 0) * 1_000 };
   } catch (error) {
-    if (chain(error).some((one) => one instanceof WeirError && one.code === 'server.unreachable')) throw unreachable(app, provider.settings.name, error, errand);
+    if (chain(error).some((one) => one instanceof WeirError && (one.code.startsWith('outbound.') || one.code === 'rate.exceeded'))) throw unreachable(app, provider.settings.name, error, errand);
     app.log.warn({ provider: provider.settings.name, why: why(error) }, 'a sign-in at a provider was refused');
     throw new ProviderRefused('refused', why(error), errand);
   }

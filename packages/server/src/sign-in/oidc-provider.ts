@@ -1,13 +1,14 @@
 /** A provider that people sign in with (OpenID Connect Core 1.0): its settings checked, its metadata discovered when first needed. */
 import { WeirError } from '@weir/contracts/errors';
 import { readPrivateFile } from '@weir/credentials/private-file';
+import type { OutboundBroker } from '@weir/security/outbound/broker';
 import type { Redactor } from '@weir/security/redaction';
 import type { Role } from '@weir/security/roles';
 import { Secret } from '@weir/security/secret';
-import { allowInsecureRequests, ClientSecretBasic, customFetch, discovery, enableNonRepudiationChecks, None, type Configuration } from 'openid-client';
+import { allowInsecureRequests, ClientSecretBasic, customFetch, discovery, enableNonRepudiationChecks, None, type Configuration, type CustomFetch } from 'openid-client';
 import type { App } from '../app.ts';
 import type { OidcSettings } from '../config/schema.ts';
-import { fetchBounded } from '../outbound-fetch.ts';
+import { addressFlaw, brokerTo } from '../named-hosts.ts';
 
 /** Metadata are asked for again after this time; keys are, by themselves, whenever a token names one that is not known. */
 const metadataLifeMs = 3_600_000;
@@ -23,7 +24,7 @@ export class OidcProvider {
     this.#secret = secret;
   }
 
-  /** The provider's metadata and how it is spoken to. `server.unreachable` and errors of openid-client; the next call tries again. */
+  /** The provider's metadata and how it is spoken to. `outbound.refused`, `outbound.failed` and errors of openid-client; the next call tries again. */
   async configuration(): Promise<Configuration> {
     const nowMs = performance.now();
     if (this.#discovered === undefined || nowMs - this.#discovered.atMs > metadataLifeMs) this.#discovered = { atMs: nowMs, configuration: this.#discover() };
@@ -36,16 +37,30 @@ export class OidcProvider {
     }
   }
 
-  #discover(): Promise<Configuration> {
-    const { issuer, client_id: clientId } = this.settings;
+  async #discover(): Promise<Configuration> {
+    const { issuer, client_id: clientId, allow_networks: networks } = this.settings;
     const url = new URL(issuer);
-    return discovery(url, clientId, undefined, this.#secret === undefined ? None() : ClientSecretBasic(this.#secret.reveal().toString('utf8')), {
-      [customFetch]: (address, init) => fetchBounded(address, init),
-      // Tokens are verified by their signature, not only by who sent them; `fetchBounded` keeps plain HTTP on this machine.
+    const configuration = await discovery(url, clientId, undefined, this.#secret === undefined ? None() : ClientSecretBasic(this.#secret.reveal().toString('utf8')), {
+      [customFetch]: through(brokerTo([issuer], networks)),
+      // Tokens are verified by their signature, not only by who sent them; `addressFlaw` keeps plain HTTP on this machine.
       execute: [enableNonRepudiationChecks, ...(url.protocol === 'http:' ? [allowInsecureRequests] : [])],
     });
+    // What the operator named names the others: they are reached as he allowed for it, and nothing beside them.
+    const { token_endpoint: token, jwks_uri: keys, userinfo_endpoint: userInfo } = configuration.serverMetadata();
+    const named = [token, keys, userInfo].filter((address) => address !== undefined).filter((address) => addressFlaw(address, networks) === undefined);
+    configuration[customFetch] = through(brokerTo([issuer, ...named], networks));
+    return configuration;
   }
 }
+
+/** Redirects are refused, whole answers come back whatever their status. Errors: `outbound.refused`, `outbound.failed`, `rate.exceeded`. */
+const through = (broker: OutboundBroker): CustomFetch => async (url, { method, headers, body, signal }) => {
+  if (method !== 'GET' && method !== 'POST') throw new TypeError(`a request to a provider is no ${method}`);
+  if (body !== undefined && body !== null && typeof body !== 'string' && !(body instanceof URLSearchParams)) throw new TypeError('a request to a provider is a form');
+  const reply = await broker.fetch({ url, method, headers, ...(body === undefined || body === null ? {} : { body: body.toString() }), ...(signal === undefined ? {} : { signal }) });
+  // An answer without a body, as 204, must have none here either.
+  return new Response(reply.body.length === 0 ? null : new Uint8Array(reply.body), { status: reply.status, headers: { ...reply.headers } });
+};
 
 /** Errors: `config.invalid` with the provider's name and what to change, `file.permissions`. */
 export async function openOidcProviders(all: readonly OidcSettings[], roles: ReadonlyMap<string, Role>, redactor: Redactor): Promise<ReadonlyMap<string, OidcProvider>> {
