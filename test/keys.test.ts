@@ -109,6 +109,35 @@ test('a compromised key of links ends every link, and the list says so', async (
   expect((await fetch(fresh)).status).toBe(200);
 });
 
+test.each(['playlist', 'ticket', 'grant'] as const)('a compromised key of a %s ends what is read by it within a second; a mere rotation does not', async (purpose) => {
+  const alice = await someone(weir);
+  const cid = await alice.upload(randomBytes(24_000_000));
+  const target = `/api/v1/content/${cid}`;
+  let reading: PacedReader;
+  if (purpose === 'grant') {
+    const { url } = await alice.json<{ url: string }>('POST', '/api/v1/grants', { cid });
+    reading = new PacedReader(weir.url, new URL(url).pathname + new URL(url).search, {}, 2_000_000);
+  } else if (purpose === 'playlist') {
+    const { ticket } = await alice.json<{ ticket: string }>('POST', '/api/v1/tickets', { action: 'content.read', object: cid });
+    const exchanged = await fetch(`${weir.url}${target}?ticket=${ticket}`, { redirect: 'manual' });
+    reading = new PacedReader(weir.url, target, { cookie: exchanged.headers.get('set-cookie')?.split(';')[0] ?? '' }, 2_000_000);
+  } else {
+    const { job_id: job } = await alice.json<{ job_id: string }>('POST', '/api/v1/jobs', { recipe: 'probe', inputs: [{ cid }] });
+    const { ticket } = await alice.json<{ ticket: string }>('POST', '/api/v1/tickets', { action: 'job.read', object: `job:${job}` });
+    reading = new PacedReader(weir.url, `/api/v1/jobs/${job}/events?ticket=${ticket}`, {}, 2_000_000);
+  }
+  using running = reading;
+  await running.has(purpose === 'ticket' ? 1 : 500_000);
+  expect(running.status).toBe(200);
+  await (await weir.admin()).json('POST', '/api/v1/keys/rotate', { purpose });
+  await wait(700);
+  expect(running.endedAt).toBeUndefined();
+  const saidAt = performance.now();
+  await (await weir.admin()).json('POST', '/api/v1/keys/rotate', { purpose, compromised: true });
+  await running.ended;
+  expect((running.endedAt ?? Infinity) - saidAt).toBeLessThan(withinMs);
+});
+
 test('the audit key is replaced and the whole chain still verifies; each rotation is in it', async () => {
   const admin = await weir.admin();
   const { kid } = await admin.json<{ kid: string }>('POST', '/api/v1/keys/rotate', { purpose: 'audit' });

@@ -312,14 +312,16 @@ export function viewerKey(identity: Identity, grant: HeldGrant | undefined, addr
 /** Whether its token's issuer, who is this holding's owner, lets it in. */
 const isShared = ({ shares }: Identity, holding: Holding): boolean => shares !== undefined && shares.issuer === holding.owner && shares.holdings.has(holding.id);
 
+/** What a caller's evidence depends on: whoever of these moves may have ended it. */
+export const subjectsOfEvidence = ({ principal, tokenId, keyId, passKeyId, sessionId }: Identity): string[] =>
+  Object.entries({ principal: [principal], token: [tokenId], key: [keyId, passKeyId], session: [sessionId] })
+    .flatMap(([kind, ids]) => ids.filter((id) => id !== undefined).map((id) => `${kind}:${id}`));
+
 function subjectsOf(identity: Identity, grant: HeldGrant | undefined, holding: Holding): string[] {
   return [
     `holding:${holding.id}`,
-    ...(identity.principal === undefined ? [] : [`principal:${identity.principal}`]),
-    ...(identity.tokenId === undefined ? [] : [`token:${identity.tokenId}`]),
-    ...(identity.keyId === undefined ? [] : [`key:${identity.keyId}`]),
+    ...subjectsOfEvidence(identity),
     ...(identity.shares === undefined ? [] : [`principal:${identity.shares.issuer}`]),
-    ...(identity.sessionId === undefined ? [] : [`session:${identity.sessionId}`]),
     ...(grant === undefined ? [] : [...grant.chain.map((id) => `grant:${id}`), `principal:${grant.issuer}`]),
   ];
 }

@@ -44,6 +44,8 @@ export type Identity = Readonly<{
   job: ClaimsOf['job'] | undefined;
   /** A ticket, or the cookie that one became: good for its object alone. */
   pass?: ClaimsOf['ticket' | 'playlist'] | undefined;
+  /** The key that the pass was signed with; `keyId` is that of the token it came of. */
+  passKeyId?: string | undefined;
 }>;
 
 export type Maybe<T> = T | Promise<T>;
@@ -88,6 +90,8 @@ export class Identities {
   readonly #shares: Directory<TokenShares>;
   readonly #roles: ReadonlyMap<string, Role>;
   readonly #sessionIdleMs: number;
+  /** Keys that were withdrawn while this process ran. A retired key just ends, and what its tickets opened goes on. */
+  readonly #voided = new Set<string>();
   readonly #access: TokenCache<'access'>;
   readonly #grantTokens: TokenCache<'grant'>;
   readonly #jobTokens: TokenCache<'job'>;
@@ -136,6 +140,7 @@ export class Identities {
       case 'session': this.#sessions.forget(key); break;
       case 'grant': this.#grants.forget(key); break;
       case 'token': this.#revoked.forget(key); break;
+      case 'key': this.#voided.add(key); break;
       default: break;
     }
   }
@@ -180,17 +185,14 @@ export class Identities {
   #byAccess({ claims, key }: Verified<'access'>, address: string): Maybe<Identity> {
     return after(this.#revoked.find(claims.jti), (revoked) => {
       if (revoked === true) throw new EvidenceRefused('token revoked', claims.sub);
-      return after(claims.sid === undefined ? undefined : this.#sessions.find(claims.sid), (session) => {
-        if (claims.sid !== undefined && (session === undefined || session.ended)) throw new EvidenceRefused('session ended', claims.sub);
-        return after(this.#principals.find(claims.sub), (known) => {
-          const identity = this.#narrow(claims, key, known, address);
-          return claims.cid_access === undefined ? identity : after(this.#sharesOf(claims.jti), (shares) => ({ ...identity, shares }));
-        });
-      });
+      return after(this.#sessionBelow(claims.sid, claims.sub), (session) => after(this.#principals.find(claims.sub), (known) => {
+        const identity = this.#narrow(claims, key, known, session, address);
+        return claims.cid_access === undefined ? identity : after(this.#sharesOf(claims.jti), (shares) => ({ ...identity, shares }));
+      }));
     });
   }
 
-  #narrow(claims: ClaimsOf['access'], key: TokenKey, known: Known | undefined, address: string): Identity {
+  #narrow(claims: ClaimsOf['access'], key: TokenKey, known: Known | undefined, session: LoginSession | undefined, address: string): Identity {
     const plain = standing(known, claims.sub, address);
     const before = this.#narrowed.get(claims);
     if (before !== undefined && before.record === known?.record) return before.identity;
@@ -203,8 +205,8 @@ export class Identities {
     if (shared && (record.role === 'admin' || !sharedSecretMayCarry(claims.role, claims.permissions))) throw new EvidenceRefused('more than a shared secret carries', claims.sub);
     const effective = effectivePermissions(record.rights, role?.permissions, claims.permissions);
     const identity: Identity = {
-      ...plain, via: 'token', tokenId: claims.jti, keyId: key.id, sessionId: claims.sid, issuedAtMs: claims.iat * 1_000, expiresAtMs: claims.exp * 1_000, tokenRole: claims.role,
-      effective: shared ? sharedSecretRights(effective) : effective,
+      ...plain, via: 'token', tokenId: claims.jti, keyId: key.id, sessionId: claims.sid, issuedAtMs: claims.iat * 1_000,
+      expiresAtMs: Math.min(claims.exp * 1_000, session?.expiresAtMs ?? Infinity), tokenRole: claims.role, effective: shared ? sharedSecretRights(effective) : effective,
     };
     this.#narrowed.set(claims, { record, identity });
     return identity;
@@ -234,7 +236,7 @@ export class Identities {
     // A ticket only opens: what it opened lasts as long as what it stands on.
     const expiresAtMs = purpose === 'playlist' ? claims.exp * 1_000 : claims.end === undefined ? Infinity : claims.end * 1_000;
     return after(this.#principals.find(claims.sub), (known) => this.recheck({
-      ...standing(known, claims.sub, address), via: purpose, pass: claims, tokenRole: claims.role, tokenId: claims.tid, keyId: claims.key, sessionId: claims.sid,
+      ...standing(known, claims.sub, address), via: purpose, pass: claims, passKeyId: verdict.key.id, tokenRole: claims.role, tokenId: claims.tid, keyId: claims.key, sessionId: claims.sid,
       issuedAtMs: claims.iat * 1_000, expiresAtMs, provedAtMs: 0, ...(claims.permissions === undefined ? {} : { effective: new Set(claims.permissions) }),
       // What a token shares beside is asked of its row.
       shares: claims.tid === undefined ? undefined : sharesNothing,
@@ -250,6 +252,14 @@ export class Identities {
       if (session === undefined || !matches || session.ended || session.expiresAtMs <= this.#clock()) throw new EvidenceRefused('session unknown or ended');
       return after(this.#principals.find(session.principal), (known) =>
         ({ ...standing(known, session.principal, address), via: 'session', sessionId: session.id, expiresAtMs: session.expiresAtMs, provedAtMs: session.steppedUpAtMs }));
+    });
+  }
+
+  /** The session that other evidence came of, which ends with it: by hand, by time, or because nobody used it. */
+  #sessionBelow(id: string | undefined, claimed: string): Maybe<LoginSession | undefined> {
+    return id === undefined ? undefined : after(this.#session(id), (session) => {
+      if (session === undefined || session.ended || session.expiresAtMs <= this.#clock()) throw new EvidenceRefused('session ended', claimed);
+      return session;
     });
   }
 
@@ -361,23 +371,21 @@ export class Identities {
 
   /** Whether what an identity came from still holds: asked again for running streams after an epoch moved. */
   recheck(identity: Identity, address: string): Maybe<Identity> {
-    const { principal, tokenId, keyId, sessionId } = identity;
+    const { principal, tokenId, keyId, passKeyId, sessionId } = identity;
     if (!identity.authenticated || principal === undefined) return identity;
     if (identity.expiresAtMs <= this.#clock()) throw new EvidenceRefused('evidence expired', principal);
     if (keyId !== undefined && !this.#keys[identity.via === 'job' ? 'job' : 'access'].has(keyId)) throw new EvidenceRefused('key withdrawn', principal);
+    if (passKeyId !== undefined && this.#voided.has(passKeyId)) throw new EvidenceRefused('key withdrawn', principal);
     return after(tokenId === undefined || identity.via === 'job' ? false : this.#revoked.find(tokenId), (revoked) => {
       if (revoked === true) throw new EvidenceRefused('token revoked', principal);
-      return after(sessionId === undefined ? undefined : this.#sessions.find(sessionId), (session) => {
-        if (sessionId !== undefined && (session === undefined || session.ended)) throw new EvidenceRefused('session ended', principal);
-        return after(this.#principals.find(principal), (known) => {
-          const now = standing(known, principal, address);
-          if (known !== undefined && identity.issuedAtMs < known.record.tokensValidFromMs) throw new EvidenceRefused('token issued before all were ended', principal);
-          if (identity.signedBy !== undefined && !hasLiveKey(known, identity.signedBy, this.#clock())) throw new EvidenceRefused('key replaced', principal);
-          const kept = [...identity.effective].filter((permission) => now.effective.has(permission));
-          const still = { ...identity, role: now.role, effective: new Set(kept) };
-          return identity.shares === undefined || tokenId === undefined ? still : after(this.#sharesOf(tokenId), (shares) => ({ ...still, shares }));
-        });
-      });
+      return after(this.#sessionBelow(sessionId, principal), () => after(this.#principals.find(principal), (known) => {
+        const now = standing(known, principal, address);
+        if (known !== undefined && identity.issuedAtMs < known.record.tokensValidFromMs) throw new EvidenceRefused('token issued before all were ended', principal);
+        if (identity.signedBy !== undefined && !hasLiveKey(known, identity.signedBy, this.#clock())) throw new EvidenceRefused('key replaced', principal);
+        const kept = [...identity.effective].filter((permission) => now.effective.has(permission));
+        const still = { ...identity, role: now.role, effective: new Set(kept) };
+        return identity.shares === undefined || tokenId === undefined ? still : after(this.#sharesOf(tokenId), (shares) => ({ ...still, shares }));
+      }));
     });
   }
 }

@@ -84,6 +84,52 @@ test('a token that is cached ends with its row, its principal, its session, its 
   }
 });
 
+test('what came of a session ends with the session: by its time, and when nobody used it, also what runs already', async () => {
+  const idleMs = 20_000;
+  for (const [pass, rest, reason] of [
+    [31_000, { expiresAtMs: nowSeconds * 1_000 + 30_000, lastUsedAtMs: nowSeconds * 1_000 + 20_000 }, ['session ended [alice]', 'evidence expired [alice]']],
+    [21_000, {}, ['session ended [alice]', 'session ended [alice]']],
+  ] as const) {
+    const world = new SmallWorld('none', idleMs);
+    await world.epochs.refresh();
+    world.principal('alice');
+    world.session('alice', rest);
+    const token = world.token('access', { sid: sessionId });
+    const running = await world.identities.byBearer(token, here);
+    expect(running.expiresAtMs).toBe(nowSeconds * 1_000 + ('expiresAtMs' in rest ? 30_000 : 60_000));
+    const media = await world.identities.byPass('playlist', world.token('playlist', { sid: sessionId }), here);
+    world.nowMs += pass;
+    expect(await refusal(() => world.identities.byBearer(token, here))).toBe(reason[0]);
+    expect(await refusal(() => world.identities.byPass('playlist', world.token('playlist', { sid: sessionId }), here))).toBe('session ended [alice]');
+    expect(await refusal(() => world.identities.recheck(running, here))).toBe(reason[1]);
+    expect(await refusal(() => world.identities.recheck(media, here))).toBe('session ended [alice]');
+  }
+});
+
+test('a session that was used meanwhile keeps its tokens, and that is read from its row', async () => {
+  const world = new SmallWorld('none', 20_000);
+  await world.epochs.refresh();
+  world.principal('alice');
+  world.session('alice');
+  const token = world.token('access', { sid: sessionId });
+  const running = await world.identities.byBearer(token, here);
+  world.nowMs += 21_000;
+  world.session('alice', { expiresAtMs: nowSeconds * 1_000 + 60_000, lastUsedAtMs: world.nowMs - 1_000 });
+  expect(await refusal(() => world.identities.recheck(running, here))).toBe('admitted');
+  expect(await refusal(() => world.identities.byBearer(token, here))).toBe('admitted');
+});
+
+test.each(['ticket', 'playlist'] as const)('what runs by a %s ends when its key is void, and goes on when the key is only retired', async (purpose) => {
+  const world = await smallWorld();
+  world.principal('alice');
+  const running = await world.identities.byPass(purpose, world.token(purpose), here);
+  world.rings[purpose].delete(`${purpose}-1`);
+  await world.move('keys');
+  expect(await refusal(() => world.identities.recheck(running, here))).toBe('admitted');
+  await world.move('keys', `key:${purpose}-1`);
+  expect(await refusal(() => world.identities.recheck(running, here))).toBe('key withdrawn [alice]');
+});
+
 test('rows that did not move are not read again', async () => {
   const world = await smallWorld();
   world.principal('alice');

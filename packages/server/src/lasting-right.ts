@@ -1,6 +1,6 @@
 /** Ends a stream that shows no content (events, logs, the input of a job) once the caller's right to it has ended. Content has its viewers. */
 import { WeirError } from '@weir/contracts/errors';
-import type { AccessRequest, Admission } from '@weir/security/gatekeeper';
+import { subjectsOfEvidence, type AccessRequest, type Admission } from '@weir/security/gatekeeper';
 import type { App } from './app.ts';
 import type { StoredHolding } from './object-store.ts';
 
@@ -21,7 +21,7 @@ export function lastingRight(app: App, request: AccessRequest, admission: Admiss
       ended.abort(new WeirError('identity.required', 'The right to this ended.', { cause }));
     }
   };
-  const subjects = new Set([`principal:${identity.principal ?? ''}`, `token:${identity.tokenId ?? ''}`, `key:${identity.keyId ?? ''}`, `session:${identity.sessionId ?? ''}`]);
+  const subjects = new Set(subjectsOfEvidence(identity));
   const stopListening = gatekeeper.epochs.onMove((moved) => { if (moved.some((subject) => subjects.has(subject))) void askAgain(); });
   const stopWaiting = gatekeeper.epochs.onLost(() => ended.abort(new WeirError('storage.failed')));
   // A right that moved while this was decided has told the others already: ask once more.

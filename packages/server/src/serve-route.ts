@@ -53,7 +53,8 @@ type Arrived = Readonly<{
 function serveIdentified(arrived: Arrived, identified: Identified): Maybe<void> {
   const { app, route: { declaration }, incoming, named, reply, facts, evidence, since } = arrived;
   const { identity, grant } = identified;
-  if (identity.via === 'session' && identity.sessionId !== undefined) app.sessionUse.note(identity.sessionId);
+  // A media element shows that its browser is in use; a token may be anywhere.
+  if (identity.via !== 'token' && identity.sessionId !== undefined) app.sessionUse.note(identity.sessionId);
   // A link that stands alone leaves the signature beside it unread.
   if (evidence.message !== undefined && identity.authenticated) signAnswers(app, incoming, reply);
   const parameters: unknown = declaration.parameters === undefined ? none : parse(declaration.parameters, named, 'address');
