@@ -5,7 +5,8 @@
 import { createHash, createHmac, createSecretKey, randomBytes, sign, timingSafeEqual, verify, type KeyObject } from 'node:crypto';
 import { Epochs } from '../src/epochs.ts';
 import { Gatekeeper, type AccessRequest } from '../src/gatekeeper.ts';
-import { after, Identities, type Identity } from '../src/identity.ts';
+import { Identities, type Identity } from '../src/identity.ts';
+import { after } from '../src/maybe.ts';
 import { compileNetworks, everywhere, limitKey } from '../src/networks.ts';
 import type { PrincipalRecord } from '../src/principals.ts';
 import { RateLimits } from '../src/rate-limits.ts';

@@ -5,7 +5,8 @@
 import { jwtVerify, type CryptoKey } from 'jose';
 import { JOSEError } from 'jose/errors';
 import { decodeBase64Url } from './base64.ts';
-import { EvidenceRefused, type Maybe } from './identity.ts';
+import { EvidenceRefused } from './identity.ts';
+import type { Maybe } from './maybe.ts';
 import type { IssuerAlgorithm, IssuerKeys } from './issuer-keys.ts';
 import { asRecord, parseStrictJson } from './strict-json.ts';
 

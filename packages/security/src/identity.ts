@@ -5,10 +5,11 @@ import type { PrincipalKind } from '@weir/contracts/identity';
 import { Directory } from './directory.ts';
 import type { Epochs } from './epochs.ts';
 import type { ExternalIdentity, ExternalIssuers } from './external-issuers.ts';
+import { after, type Maybe } from './maybe.ts';
 import { matchesOneTimeSecret } from './one-time-secrets.ts';
-import { longestChain } from './grants.ts';
+import { HeldGrants } from './held-grants.ts';
 import { everywhere } from './networks.ts';
-import type { GrantRecord, HeldGrant, IdentityStore, LoginSession, PrincipalRecord, RequestKey, TokenShares } from './principals.ts';
+import type { HeldGrant, IdentityStore, LoginSession, PrincipalRecord, RequestKey, TokenShares } from './principals.ts';
 import { effectivePermissions } from './rights.ts';
 import { greatestMaxSkewSeconds, verifyDffmpeg } from './request-signing/dffmpeg.ts';
 import { verifySignature, type MessageKey, type ReadSignature } from './request-signing/http-message.ts';
@@ -48,10 +49,6 @@ export type Identity = Readonly<{
   passKeyId?: string | undefined;
 }>;
 
-export type Maybe<T> = T | Promise<T>;
-/** Goes on at once when the value is there: no tick is spent on what is cached. */
-export const after = <T, U>(value: Maybe<T>, next: (value: T) => Maybe<U>): Maybe<U> => (value instanceof Promise ? value.then(next) : next(value));
-
 /** Why evidence was refused: for the audit, never for the caller, who always gets the same 401. */
 export class EvidenceRefused extends WeirError {
   override name = 'WeirError';
@@ -85,7 +82,7 @@ export class Identities {
   readonly #clock: Clock;
   readonly #principals: Directory<Known>;
   readonly #sessions: Directory<LoginSession>;
-  readonly #grants: Directory<GrantRecord>;
+  readonly #grants: HeldGrants;
   readonly #revoked: Directory<boolean>;
   readonly #shares: Directory<TokenShares>;
   readonly #roles: ReadonlyMap<string, Role>;
@@ -112,7 +109,7 @@ export class Identities {
       return record && { record, identity: plainIdentity(record) };
     });
     this.#sessions = new Directory((id) => store.loginSession(id));
-    this.#grants = new Directory((id) => store.grant(id));
+    this.#grants = new HeldGrants({ grant: (id) => store.grant(id), issuer: (id) => this.principal(id), clock });
     this.#shares = new Directory(async (jti) => store.tokenShares?.(jti));
     this.#revoked = new Directory((jti) => store.isTokenRevoked(jti));
     const cache = <P extends TokenPurpose & keyof typeof tokens.keys>(purpose: P) =>
@@ -343,30 +340,7 @@ export class Identities {
 
   /** The grant again, from its row: after its epoch moved. */
   grantById(id: string, address: string): Maybe<HeldGrant> {
-    return this.#heldGrant(id, address, longestChain);
-  }
-
-  /** The grant and the whole chain that it comes of, each checked by itself; `links` more may follow. */
-  #heldGrant(id: string, address: string, links: number): Maybe<HeldGrant> {
-    return after(after(this.#grants.find(id), (grant) => this.#checkGrant(grant, address)), (grant) => {
-      const counted = grant.usesLeft === undefined ? [] : [id];
-      if (grant.parent === undefined) return { ...grant, chain: [id], counted };
-      if (links <= 1) throw withdrawn();
-      return after(this.#heldGrant(grant.parent, address, links - 1), (parent) => ({
-        ...within(grant, parent), chain: [id, ...parent.chain], counted: [...counted, ...parent.counted],
-      }));
-    });
-  }
-
-  #checkGrant(grant: GrantRecord | undefined, address: string): Maybe<GrantRecord> {
-    const nowMs = this.#clock();
-    if (grant === undefined || grant.revoked) throw withdrawn();
-    if (nowMs < grant.validFromMs || nowMs >= grant.expiresAtMs) throw new WeirError('policy.refused', 'This link has expired; ask its owner for a new one.');
-    if (!grant.networks.contains(address)) throw new WeirError('policy.refused', 'This link does not work from your network.');
-    return after(this.principal(grant.issuer), (issuer) => {
-      if (issuer === undefined || issuer.disabled || !issuer.rights.has('share_content')) throw withdrawn();
-      return grant;
-    });
+    return this.#grants.held(id, address);
   }
 
   /** Whether what an identity came from still holds: asked again for running streams after an epoch moved. */
@@ -388,19 +362,6 @@ export class Identities {
       }));
     });
   }
-}
-
-const withdrawn = (): WeirError => new WeirError('policy.refused', 'The right that this link gave was withdrawn.');
-
-/** What a grant and the one that it was narrowed from allow together: nothing, where their rows contradict each other. */
-function within(grant: GrantRecord, parent: GrantRecord): GrantRecord {
-  const principal = grant.principal ?? parent.principal;
-  if (grant.holding !== parent.holding || grant.issuer !== parent.issuer || (parent.principal ?? principal) !== principal) throw withdrawn();
-  return {
-    ...grant, principal, verbs: grant.verbs.filter((verb) => parent.verbs.includes(verb)),
-    validFromMs: Math.max(grant.validFromMs, parent.validFromMs), expiresAtMs: Math.min(grant.expiresAtMs, parent.expiresAtMs),
-    networks: { contains: (address) => grant.networks.contains(address) && parent.networks.contains(address) },
-  };
 }
 
 /** A principal's row, and who it is to a request that it signed itself. */

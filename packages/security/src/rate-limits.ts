@@ -1,6 +1,6 @@
 /** Rate limits: GCRA per key, in a bounded table. */
 import { WeirError } from '@weir/contracts/errors';
-import type { Maybe } from './identity.ts';
+import type { Maybe } from './maybe.ts';
 
 /** `limit` at once, then one more every `periodSeconds / limit`. */
 export type RateLimit = Readonly<{ limit: number; periodSeconds: number }>;

@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import type { Clock } from '@weir/contracts/clock';
 import { WeirError } from '@weir/contracts/errors';
-import type { Maybe } from './identity.ts';
+import type { Maybe } from './maybe.ts';
 import { lengthPrefixed } from './length-prefixed.ts';
 
 /** Where accepted signatures are remembered: in the memory of one node, or where all nodes of a cluster look. */

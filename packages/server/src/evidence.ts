@@ -1,7 +1,8 @@
 /** Reads who a request says it comes from, and asks whether that is so. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { WeirError } from '@weir/contracts/errors';
-import { after, EvidenceRefused, type Identities, type Identity, type Maybe } from '@weir/security/identity';
+import { EvidenceRefused, type Identities, type Identity } from '@weir/security/identity';
+import { after, type Maybe } from '@weir/security/maybe';
 import type { HeldGrant } from '@weir/security/principals';
 import { replayKey, type ReplayStore } from '@weir/security/replay';
 import { dffmpegHeaders } from '@weir/security/request-signing/dffmpeg';

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import { unsatisfiedRange } from '@weir/content/ranges';
 import { errors, WeirError } from '@weir/contracts/errors';
 import { actions } from '@weir/security/actions';
-import type { Maybe } from '@weir/security/identity';
+import type { Maybe } from '@weir/security/maybe';
 import { rateLimitHeaders } from '@weir/security/rate-limits';
 import Router from 'find-my-way';
 import type { App } from './app.ts';

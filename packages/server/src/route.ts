@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { ActionName } from '@weir/security/actions';
 import type { Admission, Resource } from '@weir/security/gatekeeper';
-import type { Maybe } from '@weir/security/identity';
+import type { Maybe } from '@weir/security/maybe';
 import type { RateLimitName } from '@weir/security/rate-limits';
 import type { z } from 'zod';
 import type { App } from './app.ts';
