@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { WeirError } from '@weir/contracts/errors';
 import { clientAddress } from '../src/client-address.ts';
-import { canonicalAddress, compileNetworks, everywhere, limitKey, peerAddress } from '../src/networks.ts';
+import { canonicalAddress, compileNetworks, everywhere, limitKey, networksWithin, peerAddress } from '../src/networks.ts';
 import { mutations } from './mutations.ts';
 import { runs } from './runs.ts';
 
@@ -194,4 +194,37 @@ test('dffmpeg §2 #9: a scope that does not parse is refused when it is written,
     }
     expect(scope.contains(canonicalAddress(text.replace(/\/.*/, '')) ?? '')).toBe(true);
   }), { numRuns: runs(3_000) });
+});
+
+test('an IPv6 address counts as its /64 however it is written, one that ends in an IPv4 address too', () => {
+  const keys = { '::1': '0:0:0:0', '::': '0:0:0:0', '2001:db8::': '2001:db8:0:0', '1:2:3:4:5:6:7:8': '1:2:3:4', '1::2:3:4:5:6:7': '1:0:2:3', '1:2:3::8': '1:2:3:0', '::5:6:7:8': '0:0:0:0', '::4:5:6:7:8': '0:0:0:4', '::1.2.3.4': '0:0:0:0', '1::4:5:1.2.3.4': '1:0:0:0' };
+  for (const [address, prefix] of Object.entries(keys)) expect(limitKey(canonicalAddress(address) ?? ''), address).toBe(`${prefix}::/64`);
+});
+
+test('networks are within others by every bit, of addresses that end in an IPv4 address too', () => {
+  const within = (inner: string, outer: string): boolean => networksWithin([inner], [outer]);
+  for (const [inner, outer] of [['10.200.30.40', '10.200.30.0/24'], ['::1.2.3.4', '::/96'], ['::1.2.3.4', '::1.2.3.0/120'], ['::100.200.100.200', '::100.200.0.0/112'], ['2001:db8::1', '2001:db8::/127'], ['::', '::/128'], ['1::', '1::/128']] as const) {
+    expect(within(inner, outer), `${inner} ${outer}`).toBe(true);
+  }
+  for (const [inner, outer] of [['10.20.30.40', '10.200.30.0/24'], ['10.200.30.40', '10.20.30.0/24'], ['::1.2.4.4', '::1.2.3.0/120'], ['::1.2.3.4', '::1.3.0.0/112'], ['2001:db8::2', '2001:db8::/127'], ['::1.2.3.4', '1.2.3.4'], ['1.2.3.4', '::1.2.3.4'], ['::1', '::/128'], ['1::', '::/128']] as const) {
+    expect(within(inner, outer), `${inner} ${outer}`).toBe(false);
+  }
+});
+
+test('a list of networks is bounded, and a bad one is named by its beginning', () => {
+  expect(compileNetworks(Array<string>(1_000).fill('192.0.2.0/24')).contains('192.0.2.1')).toBe(true);
+  expect(() => compileNetworks(Array<string>(1_001).fill('192.0.2.0/24'))).toThrow(expect.objectContaining({ code: 'request.invalid', message: expect.stringContaining('1000') }));
+  expect(() => compileNetworks(['9'.repeat(1_000)])).toThrow(expect.objectContaining({ facts: { network: '9'.repeat(60) }, message: expect.stringMatching(/^"9{60}" is not a network; write /) }));
+});
+
+test('a proxy that is not understood is told what it sent', () => {
+  const trust = { proxies: compileNetworks(['127.0.0.1']), directUse: 'refused' } as const;
+  const says = (header: string | readonly string[] | undefined): string => { try { return clientAddress('127.0.0.1', header, trust); } catch (error) { return String(error); } };
+  for (const none of [undefined, '', []]) expect(says(none)).toContain('sent no X-Forwarded-For');
+  expect(says('unknown')).toContain('no address');
+  expect(clientAddress('127.0.0.1', '', { ...trust, directUse: 'allowed' })).toBe('127.0.0.1');
+  expect(says(Array(32).fill('127.0.0.1').join())).toBe('127.0.0.1');
+  expect(says(Array(33).fill('127.0.0.1').join())).toContain('32 hops');
+  const padded = (length: number): string => '1.1.1.1'.padStart(length);
+  expect([says(padded(2_048)), says(padded(2_049))]).toEqual(['1.1.1.1', expect.stringContaining('2 KiB')]);
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { WeirError } from '@weir/contracts/errors';
 import { compileHosts } from '../src/hosts.ts';
-import { compileOrigins, cookieCounts, originAllowed } from '../src/origins.ts';
+import { compileOrigins, cookieCounts, originAllowed, proxyCounts } from '../src/origins.ts';
 import { mutations } from './mutations.ts';
 import { runs } from './runs.ts';
 
@@ -98,4 +98,38 @@ test('an origin has one spelling: IPv6, international names, final dots and lett
     'https://bücher.example', 'https://XN--BCHER-KVA.example', 'https://xn--bcher-kva.example.', 'http://[2001:db8:0::1]:8080', 'http://[2001:DB8::1]:8080', 'http://2001:db8::1:8080', 'https://dotted.example',
     'https://xn--strae-oqa.example', 'https://strasse.example', 'https://bucher.example', 'https://xn--bcher-kva.example:443', 'https://xn--bcher-kva.example\0', ' https://xn--bcher-kva.example',
   ]) expect(rules.allows(origin), origin).toBe(false);
+});
+
+test('what a proxy says counts for programs, and for our own pages as a cookie would', () => {
+  const own = compileOrigins(['https://weir.example.com']);
+  const mine = 'https://weir.example.com';
+  const counts = (method: string, origin?: string, fetchSite?: string): boolean => proxyCounts({ method, origin, fetchSite, opensSocket: false }, own);
+  expect([counts('POST'), counts('GET'), counts('POST', mine), counts('POST', mine, 'same-origin'), counts('POST', undefined, 'same-origin'), counts('GET', undefined, 'none')]).toEqual(Array(6).fill(true));
+  expect([counts('POST', 'https://evil.com'), counts('GET', 'https://evil.com'), counts('POST', undefined, 'cross-site'), counts('GET', undefined, 'cross-site'), counts('POST', undefined, 'none'), counts('POST', mine, 'cross-site')])
+    .toEqual(Array(6).fill(false));
+});
+
+test('origins and hosts are bounded: their number, their length, and what a message repeats of them', () => {
+  const padded = (length: number): string => `https://${'a.'.repeat(150)}`.slice(0, length - '.example.com'.length).replace(/\.$/, 'a').concat('.example.com');
+  const rules = compileOrigins(['https://*.example.com']);
+  expect([padded(300).length, padded(301).length]).toEqual([300, 301]);
+  expect([rules.allows(padded(300)), rules.allows(padded(301))]).toEqual([true, false]);
+  expect(compileOrigins([padded(300)]).allows(padded(300))).toBe(true);
+  expect(() => compileOrigins([padded(301)])).toThrow(refused);
+  expect(compileOrigins(Array<string>(200).fill('https://a.com')).allows('https://a.com')).toBe(true);
+  expect([rules.allows(`https://${'a'.repeat(63)}.example.com`), rules.allows(`https://${'a'.repeat(64)}.example.com`), rules.allows('https://a{.example.com')]).toEqual([true, false, false]);
+  const host = (length: number): string => 'h'.repeat(length);
+  expect([compileHosts([host(262)]).allows(host(262)), compileHosts([host(262)]).allows(host(263))]).toEqual([true, false]);
+  expect(() => compileHosts([host(263)])).toThrow(refused);
+  expect(compileHosts(Array<string>(200).fill('a.test')).allows('a.test:65535')).toBe(true);
+  expect(() => compileHosts(Array<string>(201).fill('a.test'))).toThrow(refused);
+  for (const compile of [() => compileHosts([`${'x'.repeat(5_000)} `]), () => compileOrigins(['x'.repeat(5_000)])]) expect(compile).toThrow(expect.objectContaining({ message: expect.stringMatching(/^"x{80}" is no [^]{10,100}$/) }));
+});
+
+test('a host is judged alike each time that it comes', () => {
+  const rules = compileHosts(['media.example.com']);
+  for (let time = 0; time < 3; time += 1) {
+    expect([rules.allows('media.example.com'), rules.allows('evil.com'), rules.allows(undefined), rules.allows('media.example.com:65536')]).toEqual([true, false, false, false]);
+  }
+  for (let port = 1; port < 1_500; port += 1) expect([rules.allows(`media.example.com:${port}`), rules.allows(`evil.com:${port}`)]).toEqual([true, false]);
 });

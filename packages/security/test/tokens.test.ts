@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { WeirError } from '@weir/contracts/errors';
 import { TokenCache } from '../src/token-cache.ts';
-import type { ClaimsOf, TokenPurpose } from '../src/token-claims.ts';
+import { parseClaims, type ClaimsOf, type TokenPurpose } from '../src/token-claims.ts';
 import { exportTokenKey, importTokenKey, newTokenKey, publicJwk, sharedSecretKey, type TokenKey } from '../src/token-keys.ts';
 import { signToken, unverifiedKeyId, verifyToken, type TokenProfile } from '../src/tokens.ts';
 import { mutations } from './mutations.ts';
@@ -220,4 +220,36 @@ test('the cache says what the verifier says, whatever the order', () => {
 
 test('errors of signing are WeirErrors', () => {
   expect(() => signToken('access', access, { ...macKey, id: 'a b' })).toThrow(WeirError);
+});
+
+test('a token and its header are read up to their bounds', () => {
+  const padded = (value: object, length: number): string => JSON.stringify(value).padEnd(length);
+  const headerOf = (length: number): string => forge(padded(header, length), access);
+  expect([headerOf(384).indexOf('.'), headerOf(385).indexOf('.')]).toEqual([512, 514]);
+  expect([reasonOf(headerOf(384)), reasonOf(headerOf(385))]).toEqual(['valid', 'malformed']);
+  const overhead = forge(header, '').length;
+  const payload = (length: number): string => forge(header, padded(access, length));
+  const fits = Math.floor((8_192 - overhead) * 3 / 4);
+  expect(payload(fits).length).toBeLessThanOrEqual(8_192);
+  expect([reasonOf(payload(fits)), reasonOf(payload(fits + 3))]).toEqual(['valid', 'malformed']);
+  expect(reasonOf(forge({ ...header, alg: ['HS256'] }, access))).toBe('malformed');
+});
+
+test('numbers and times of claims are bounded on both sides', () => {
+  const job = { ...common, job: 'j', object: 'o', verbs: ['read'] };
+  const fence = (value: number): boolean => parseClaims('job', { ...job, fence: value }) !== undefined;
+  expect([fence(0), fence(Number.MAX_SAFE_INTEGER), fence(-1), fence(0.5), fence(Number.MAX_SAFE_INTEGER + 1)]).toEqual([true, true, false, false, false]);
+  const end = (value: number): boolean => parseClaims('playlist', { ...common, object: 'o', end: value }) !== undefined;
+  expect([end(253_402_300_799), end(253_402_300_800), end(0), end(-1)]).toEqual([true, false, true, false]);
+  const times = (iat: number, nbf: number, exp: number): boolean => parseClaims('access', { ...common, iat, nbf, exp }) !== undefined;
+  const year = 31_622_400;
+  expect([times(now, now, now), times(now, now, now - 1), times(now + 1, now, now), times(now, now + 1, now)]).toEqual([true, false, false, false]);
+  expect([times(now, now, now + year), times(now, now, now + year + 1), times(now - 1, now, now + year), times(now, now - 1, now + year)]).toEqual([true, false, false, false]);
+});
+
+test('what can not be signed is refused in words', () => {
+  if (edKey.algorithm !== 'EdDSA') throw new Error('an Ed25519 key is needed');
+  expect(() => signToken('access', access, { id: 'ed-1', algorithm: 'EdDSA', public: edKey.public })).toThrow(/"ed-1" only verifies/);
+  expect(() => signToken('access', access, { ...macKey, id: 'a b' })).toThrow(expect.objectContaining({ code: 'internal', message: expect.stringContaining('id') }));
+  expect(() => signToken('access', { ...access, role: 'No Role' }, edKey)).toThrow(/for access/);
 });
