@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { chainStart, hashEvent, signCheckpoint, signCut, type AuditEvent, type Checkpoint, type Cut } from '../src/audit.ts';
 import { ExportVerifier, type ExportVerification } from '../src/audit-export.ts';
 import { ChainVerifier, type Flaw } from '../src/audit-verification.ts';
-import { checkpointToWire, publicKeyText } from '../src/audit-wire.ts';
+import { checkpointToWire, keysByName, publicKeyFrom, publicKeyText } from '../src/audit-wire.ts';
 import { mutations } from './mutations.ts';
 import { runs } from './runs.ts';
 
@@ -213,4 +213,84 @@ test('an export with any of its letters changed is never called whole', () => {
     const events = other.split('\n').filter((line) => line.startsWith('{"id"') || /"previous_hash"/.test(line)).map((line): unknown => JSON.parse(line));
     if (other !== '') expect(events).toEqual(whole.map((event): unknown => JSON.parse(wire(event))));
   }
+});
+
+test('every flaw is told in words that name the place', () => {
+  const without = (...sequences: number[]) => whole.filter(({ sequence }) => !sequences.includes(sequence));
+  const says = (events: readonly AuditEvent[], checkpoints = points): string => { const { kind, reason } = verify(events, checkpoints) ?? { kind: 'none', reason: '' }; return `${kind}: ${reason}`; };
+  expect(says(without(12))).toBe('truncated: event 12, the last, was removed');
+  expect(says(without(11, 12))).toBe('truncated: events 11 to 12 were removed from the end');
+  expect(says(without(3))).toBe(`removed: event 3 was removed; the next one is ${ulid(4)}`);
+  expect(says(without(3, 4))).toBe(`removed: events 3 to 4 were removed; the next one is ${ulid(5)}`);
+  expect(says(whole.map((event) => (event.sequence === 3 ? { ...event, reason: 'other' } : event)))).toBe('changed: a field of it was changed');
+  expect(says([...whole.slice(0, 4), at(whole, 7), ...whole.slice(4, 6), ...whole.slice(7)])).toBe('reordered: it stands before event 5');
+  expect(says([...whole.slice(0, 4), ...whole.slice(5, 8), at(whole, 5), ...whole.slice(8)])).toBe('reordered: it stands behind event 6');
+  expect(says([...whole.slice(0, 5), at(whole, 2), ...whole.slice(5)])).toBe('inserted: it stands where event 6 belongs');
+  expect(says([...whole.slice(0, 4), at(whole, 8), ...whole.slice(4)])).toBe('inserted: it stands before event 5');
+  expect(says(whole.map((event) => (event.sequence === 3 ? hashed({ ...event, reason: 'other' }) : event)))).toContain('changed: it was changed and its hash made anew');
+  expect(says(whole.map((event) => (event.sequence === 3 ? hashed({ ...event, sequence: 30 }) : event)))).toBe('changed: its sequence was changed and its hash made anew');
+  const [first, second] = points;
+  if (first === undefined || second === undefined) throw new Error('two checkpoints');
+  expect(says(whole, [{ ...first, atMs: 9 }])).toBe('unsigned: the checkpoint at 6 is not signed by a known key of this instance');
+  const anew = signCheckpoint({ ...second, hash: 'f'.repeat(64) }, privateKey);
+  expect(says(whole, [first, anew])).toContain('the signed checkpoint at 12: something after 6 was');
+});
+
+test('a chain that is said to end later was cut off, and one that ends where it is said to is whole', () => {
+  const end = (kept: number, head: number): Flaw | undefined => {
+    const verifier = new ChainVerifier({ writer: 'w', checkpoints: [], keyOf });
+    for (const event of whole.slice(0, kept)) verifier.add(event);
+    return verifier.finish(head);
+  };
+  expect([end(12, 12), end(12, 0), end(12, 5)]).toEqual([undefined, undefined, undefined]);
+  expect(end(11, 12)).toMatchObject({ kind: 'truncated', writer: 'w', sequence: 12 });
+});
+
+test('a part of a chain is looked at behind the event before it', () => {
+  const part = new ChainVerifier({ writer: 'w', checkpoints: [], keyOf, after: at(whole, 4) });
+  for (const event of whole.slice(4)) part.add(event);
+  expect(part.finish()).toBeUndefined();
+  const wrong = new ChainVerifier({ writer: 'w', checkpoints: [], keyOf, after: at(whole, 3) });
+  for (const event of whole.slice(4)) wrong.add(event);
+  expect(wrong.finish()).toMatchObject({ kind: 'removed', sequence: 4 });
+});
+
+test('an export that is no export, or not a whole one, says what is wrong with it', () => {
+  const says = (given: readonly string[]): string => { const { flaw } = verifyLines(given); return flaw === undefined ? 'whole' : `${flaw.kind}: ${flaw.reason}`; };
+  expect(says(lines)).toBe('whole');
+  expect(says([])).toBe('truncated: the export ends without its last line');
+  expect(says(lines.slice(0, -1))).toBe('truncated: the export ends without its last line');
+  expect(says(['rubbish'])).toBe('changed: line 1 is no line of an export');
+  expect(says([...lines.slice(0, 5), '{"end":1}', ...lines.slice(5)])).toBe('changed: line 6 is no line of an export');
+  const nothing = JSON.stringify({ end: { events: 0, heads: [], keys: [key] } });
+  expect([says([nothing]), says([lines[0] ?? '', nothing])]).toEqual(['removed: the first line of the export is missing or stands elsewhere', 'whole']);
+  expect(says(lines.slice(1)), 'with it the keys are missing').toContain('unsigned: the checkpoint at 12');
+  expect(says([...lines.slice(0, 3), lines[0] ?? '', ...lines.slice(3)])).toBe('removed: the first line of the export is missing or stands elsewhere');
+  expect(says([...lines, lines.at(-1) ?? ''])).toBe('inserted: line 17 stands behind the last line of the export');
+  expect(says([...lines.slice(0, 4), lines[1] ?? '', ...lines.slice(4)])).toBe('reordered: the checkpoint in line 5 stands behind events of its writer');
+  const last = (events: number): string => JSON.stringify({ end: { events, heads: points.slice(1).map(checkpointToWire), keys: [key] } });
+  expect(says([...lines.slice(0, -1), last(13)])).toBe('removed: the export says 13 events and holds 12');
+  expect(says([...lines.slice(0, -2), last(11)])).toBe('truncated: event 12, the last, was removed');
+  expect(says([lines[0] ?? '', last(0)]), 'the last line says where a chain ends of which nothing is left').toBe('truncated: events 1 to 12 were removed from the end');
+  expect(says([...lines.slice(0, 3), lines.at(-1) ?? '']), 'and so do its checkpoints').toContain('truncated');
+  const padded = (length: number): string => says([...lines.slice(0, 4), (lines[4] ?? '').padEnd(length), ...lines.slice(5)]);
+  expect([padded(8_192), padded(8_193)], 'a line that is too long is none').toEqual(['whole', expect.stringContaining('event 2 was removed')]);
+});
+
+test('an export that begins behind cuts says which, and is whole there', () => {
+  const cut = signCut({ writer: 'w', sequence: 6, hash: at(whole, 6).hash, atMs: 5, keyId: 'k' }, privateKey);
+  const head = (cuts: readonly Cut[]): string => JSON.stringify({ export: { format: auditExportFormat, instance: 'i', at: toInstant(0), keys: [key], cuts: cuts.map(checkpointToWire) } });
+  const end = (events: number): string => JSON.stringify({ end: { events, heads: points.slice(1).map(checkpointToWire), keys: [key] } });
+  const verified = verifyLines([head([cut]), ...lines.slice(9, -1), end(6)]);
+  expect(verified).toMatchObject({ events: 6, checkpoints: 0, cuts: [cut], keys: [key], flaw: undefined });
+  expect(verifyLines([head([]), ...lines.slice(9, -1), end(6)]).flaw).toMatchObject({ kind: 'removed', sequence: 1 });
+  expect(verifyLines([head([{ ...cut, signature: checkpointAt(at(whole, 6)).signature }]), ...lines.slice(9, -1), end(6)]).flaw).toMatchObject({ kind: 'unsigned', sequence: 6 });
+});
+
+test('keys that are no points of the curve verify nothing, and those that are not expected neither', () => {
+  expect(publicKeyFrom('no key')).toBeUndefined();
+  expect(keysByName([key]).get('k')?.asymmetricKeyType).toBe('ed25519');
+  expect([...keysByName([key, { id: 'bad', public_key: 'no key' }]).keys()]).toEqual(['k']);
+  expect(keysByName([key], new Set())).toEqual(new Map());
+  expect([...keysByName([key], new Set([key.public_key])).keys()]).toEqual(['k']);
 });

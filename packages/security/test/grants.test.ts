@@ -119,3 +119,14 @@ test('a chain ends with its issuer’s right to share, and is never longer than 
   const loop = await holder([record(reach, 0, 'g1'), record(reach, 1, 'g0')], 1);
   await expect(loop.grantById('g0', '::1')).rejects.toMatchObject({ code: 'policy.refused' });
 });
+
+test('the dimension in which a child reaches beyond its parent is named', () => {
+  const parent: GrantReach = { verbs: ['read', 'watch'], holding: 'h1', validFromMs: 10, expiresAtMs: 20, networks: ['10.0.0.0/28'], uses: 5, principal: 'alice' };
+  const beyond = (child: Partial<GrantReach>, given: Partial<GrantReach> = {}) => reachesBeyond({ ...parent, ...child }, { ...parent, ...given });
+  for (const inside of [{}, { verbs: [] }, { verbs: ['watch'] }, { validFromMs: 11, expiresAtMs: 19 }, { networks: ['10.0.0.1'] }, { uses: 0 }]) expect(beyond(inside), JSON.stringify(inside)).toBeUndefined();
+  expect(beyond({ uses: undefined, principal: undefined, networks: [] }, { uses: undefined, principal: undefined, networks: [] })).toBeUndefined();
+  expect(beyond({ uses: 9, principal: 'bob' }, { uses: undefined, principal: undefined })).toBeUndefined();
+  expect([beyond({ verbs: ['read', 'download'] }), beyond({ holding: 'h2' }), beyond({ validFromMs: 9 }), beyond({ expiresAtMs: 21 }), beyond({ networks: ['10.0.0.0/27'] }), beyond({ networks: [] }),
+    beyond({ uses: 6 }), beyond({ uses: undefined }), beyond({ principal: 'bob' }), beyond({ principal: undefined })])
+    .toEqual(['verbs', 'object', 'window', 'window', 'networks', 'networks', 'uses', 'uses', 'principal', 'principal']);
+});

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import { expect, test } from 'vitest';
 import { IssuerKeys } from '../src/issuer-keys.ts';
@@ -98,4 +99,51 @@ test.each(['', '{}', '[]', '{"keys":{}}', '{"keys":[],"keys":[]}', `{"keys":[${'
   const keys = new IssuerKeys({ read: async () => ({ text }), onError: (error) => errors.push(error) });
   expect(await keys.find('a', 'EdDSA')).toBeUndefined();
   expect(errors).toHaveLength(1);
+});
+
+const pairOf = (kind: 'rsa' | 'ec' | 'ed25519', more: object = {}): JWK => {
+  const { publicKey } = kind === 'rsa' ? generateKeyPairSync('rsa', { modulusLength: 2_048, ...more }) : kind === 'ec' ? generateKeyPairSync('ec', { namedCurve: 'P-256', ...more }) : generateKeyPairSync('ed25519');
+  return publicKey.export({ format: 'jwk' });
+};
+const [ed, ec, rsa] = [pairOf('ed25519'), pairOf('ec'), pairOf('rsa')];
+const findIn = async (jwk: object | readonly object[], algorithm: 'EdDSA' | 'ES256' | 'RS256', id = 'k'): Promise<boolean> => {
+  const keys = new IssuerKeys({ read: async () => ({ text: JSON.stringify({ keys: [jwk].flat() }) }), onError: (error) => { throw error; } });
+  return await keys.find(id, algorithm) !== undefined;
+};
+
+test('each kind of key verifies under its one algorithm', async () => {
+  for (const [jwk, own] of [[ed, 'EdDSA'], [ec, 'ES256'], [rsa, 'RS256']] as const) {
+    for (const algorithm of ['EdDSA', 'ES256', 'RS256'] as const) expect(await findIn({ ...jwk, kid: 'k' }, algorithm), `${own} ${algorithm}`).toBe(own === algorithm);
+    for (const fine of [{ alg: own }, { use: 'sig' }, { key_ops: ['verify'] }, { key_ops: ['sign', 'verify'] }, { x5c: ['anything'] }]) expect(await findIn({ ...jwk, kid: 'k', ...fine }, own), JSON.stringify(fine)).toBe(true);
+    const others = ['EdDSA', 'ES256', 'RS256', 'HS256', 'RSA-OAEP'].filter((name) => name !== own).map((alg) => ({ alg }));
+    for (const bad of [...others, { use: 'enc' }, { use: null }, { key_ops: ['encrypt'] }, { key_ops: [] }, { key_ops: 'verify' }, { kid: undefined }, { kid: 7 }, { kid: '' }, { kid: 'two words' }, { kty: 'oct' }, { kty: undefined }, { alg: null }]) {
+      expect(await findIn({ ...jwk, kid: 'k', ...bad }, own), JSON.stringify(bad)).toBe(false);
+    }
+  }
+});
+
+test('weak, cut and foreign keys are left out, and the others are taken', async () => {
+  const short = pairOf('rsa', { modulusLength: 2_040 });
+  const large = { ...rsa, n: `${rsa.n ?? ''}${'A'.repeat(1_400)}` };
+  const padded = { ...rsa, n: Buffer.concat([Buffer.alloc(1), Buffer.from(rsa.n ?? '', 'base64url')]).toString('base64url') };
+  const bad: readonly (readonly [object, 'EdDSA' | 'ES256' | 'RS256'])[] = [
+    [short, 'RS256'], [large, 'RS256'], [padded, 'RS256'], [{ ...rsa, e: 'Aw' }, 'RS256'], [{ ...rsa, n: undefined }, 'RS256'], [{ ...rsa, n: '' }, 'RS256'], [{ ...rsa, n: `${rsa.n ?? ''}=` }, 'RS256'],
+    [pairOf('ec', { namedCurve: 'P-384' }), 'ES256'], [{ ...ec, x: 'AAAA' }, 'ES256'], [{ ...ec, y: 'AAAA' }, 'ES256'], [{ ...ec, y: undefined }, 'ES256'], [{ ...ec, crv: 'secp256k1' }, 'ES256'], [{ ...ec, kty: 'OKP' }, 'ES256'],
+    [{ ...ed, x: 'AAAA' }, 'EdDSA'], [{ ...ed, crv: 'X25519' }, 'EdDSA'], [{ ...ed, x: undefined }, 'EdDSA'], [{ ...ed, kty: 'EC' }, 'EdDSA'],
+  ];
+  for (const [jwk, algorithm] of bad) {
+    expect(await findIn({ ...jwk, kid: 'k' }, algorithm), JSON.stringify(jwk)).toBe(false);
+    expect(await findIn([{ ...jwk, kid: 'k' }, { ...ed, kid: 'good' }], 'EdDSA', 'good')).toBe(true);
+  }
+  expect(await findIn({ ...ed, d: 'a private half', kid: 'k' }, 'EdDSA'), 'a private half is not taken in, the public one is').toBe(true);
+  expect(await findIn({ kty: 'oct', k: 'c2VjcmV0', kid: 'k', alg: 'HS256' }, 'EdDSA')).toBe(false);
+});
+
+test('of two keys of one name the first counts, and one name may stand for a key of each kind', async () => {
+  const keys = new IssuerKeys({ read: async () => ({ text: JSON.stringify({ keys: [{ ...ed, kid: 'k' }, { ...pairOf('ed25519'), kid: 'k' }, { ...ec, kid: 'k' }] }) }), onError: (error) => { throw error; } });
+  const found = await keys.find('k', 'EdDSA');
+  expect(found === undefined ? undefined : (await exportJWK(found)).x).toBe(ed.x);
+  expect(await keys.find('k', 'ES256')).toBeDefined();
+  for (const id of ['', 'two words', 'k'.repeat(257), 'k\n']) expect(await keys.find(id, 'EdDSA')).toBeUndefined();
+  expect(await findIn({ ...ed, kid: 'k'.repeat(256) }, 'EdDSA', 'k'.repeat(256))).toBe(true);
 });
