@@ -1,9 +1,10 @@
-import { randomBytes } from 'node:crypto';
+import { createCipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { WeirError } from '@weir/contracts/errors';
 import { KeyRing, sealedUnder } from '../src/key-ring.ts';
 import { newMasterKey, parseMasterKeys, printMasterKeys } from '../src/master-keys.ts';
+import { Secret } from '../src/secret.ts';
 import { mutations } from './mutations.ts';
 import { runs } from './runs.ts';
 
@@ -108,4 +109,22 @@ test('a master key file of any other form is refused, and the refusal repeats no
   for (const text of mutations([JSON.stringify(good)], runs(3_000))) {
     try { parseMasterKeys(text); } catch (error) { expect(error).toBeInstanceOf(WeirError); }
   }
+});
+
+test('what a ring sealed and derived before is what it opens and derives after any change of this program', () => {
+  const master = Buffer.alloc(32, 7);
+  const fixed = new KeyRing({ current: 'fixed', keys: [{ id: 'fixed', secret: new Secret(master) }] });
+  const field = (text: string): Buffer => { const head = Buffer.alloc(4); head.writeUInt32BE(Buffer.byteLength(text)); return Buffer.concat([head, Buffer.from(text)]); };
+  const sub = (use: string, purpose: string): Buffer => Buffer.from(hkdfSync('sha256', master, '', Buffer.concat(['weir/key-ring/v1', use, purpose].map(field)), 32));
+  expect(fixed.derive('names').export()).toEqual(sub('derive', 'names'));
+  const nonce = Buffer.alloc(12, 3);
+  const cipher = createCipheriv('aes-256-gcm', sub('seal', ''), nonce);
+  cipher.setAAD(Buffer.concat([Buffer.from([0, 0, 0, 1, 1]), field('token-key'), field('alice')]));
+  const ciphertext = Buffer.concat([cipher.update('secret'), cipher.final()]);
+  const envelope = (body: Buffer): Buffer => Buffer.concat([Buffer.from([1, 5]), Buffer.from('fixed'), nonce, cipher.getAuthTag(), body]);
+  expect(fixed.open('token-key', 'alice', envelope(ciphertext)).toString()).toBe('secret');
+  expect(() => fixed.open('token-key', 'bob', envelope(ciphertext))).toThrow(expect.objectContaining({ code: 'keys.wrong', message: expect.stringContaining('token-key'), cause: expect.any(Error) }));
+  expect(fixed.open('p', 's', fixed.seal('p', 's', Buffer.alloc(0))), 'nothing can be sealed too').toHaveLength(0);
+  for (const cut of [0, 1, 2, 7, 19, 34]) expect(() => fixed.open('token-key', 'alice', envelope(ciphertext).subarray(0, cut)), String(cut)).toThrow(expect.objectContaining({ message: expect.stringContaining('form') }));
+  expect(() => rotated.open('token-key', 'alice', envelope(ciphertext))).toThrow(expect.objectContaining({ message: expect.stringContaining('"fixed"') }));
 });

@@ -126,3 +126,8 @@ test('a rush of strangers fills no table, and whoever used a burst meanwhile is 
     if (at % 1_000 === 400) expect(limits.look('only', 'burst', nowMs).allowed).toBe(false);
   }
 });
+
+test('limits are taken up to their bounds', () => {
+  const takes = (limit: number, periodSeconds: number): boolean => { try { return new RateLimits({ only: { limit, periodSeconds } }).take('only', 'a', 0).allowed; } catch { return false; } };
+  expect([takes(1_000_000, 10), takes(1_000_001, 86_400), takes(1, 86_400), takes(1, 86_401), takes(1, 1), takes(1, 0.5), takes(100_000, 1), takes(100_001, 1), takes(-1, 1)]).toEqual([true, false, true, false, true, false, true, false, false]);
+});

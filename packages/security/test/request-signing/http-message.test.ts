@@ -193,3 +193,78 @@ test('canonical fields parse to what prints them, and rubbish to nothing', () =>
     }
   }
 });
+
+const unsignable = expect.objectContaining({ code: 'internal' });
+
+test('a message that no profile covers is neither signed nor read', () => {
+  const fine = signRequest({ method: 'GET', target: '/', headers: {} }, edKey, stamp);
+  const longest = `/${'a'.repeat(8_191)}`;
+  for (const [method, target] of [['get', '/'], ['G ET', '/'], ['', '/'], ['A'.repeat(17), '/'], ['GETx', '/'], ['xGET', '/'], ['GET', ''], ['GET', 'x'], ['GET', 'https://a/'], ['GET', `${longest}a`]] as const) {
+    expect(() => signRequest({ method, target, headers: {} }, edKey, stamp), `${method} ${target.slice(0, 20)}`).toThrow(unsignable);
+    expect(readRequestSignature({ method, target, headers: { ...fine } }, instance)).toBeUndefined();
+  }
+  for (const [method, target] of [['A'.repeat(16), '/'], ['GET', longest]] as const) {
+    const message: RequestMessage = { method, target, headers: {} };
+    expect(accepts(withHeaders(message, signRequest(message, edKey, stamp)))).toBe(true);
+  }
+  for (const status of [199, 600, 200.5, Number.NaN]) expect(() => signResponse({ status, headers: {} }, fine, edKey, stamp), String(status)).toThrow(unsignable);
+  for (const status of [200, 599]) expect(signResponse({ status, headers: {} }, fine, edKey, stamp).signature).toMatch(/^weir=:/);
+  const ranged = (length: number): RequestMessage => ({ method: 'GET', target: '/', headers: { range: 'r'.repeat(length) } });
+  expect(signRequest(ranged(4_096), edKey, stamp).signature).toMatch(/^weir=:/);
+  expect(() => signRequest(ranged(4_097), edKey, stamp)).toThrow(unsignable);
+});
+
+test('path and query are covered apart, and spaces around a header are not part of it', () => {
+  const base = (target: string, headers: MessageHeaders = {}): string => {
+    const message: RequestMessage = { method: 'GET', target, headers };
+    return readRequestSignature(withHeaders(message, signRequest(message, edKey, stamp)), instance)?.base ?? '';
+  };
+  expect(base('/a/b?c=d?e').split('\n').slice(0, 3)).toEqual(['"@method": GET', '"@path": /a/b', '"@query": ?c=d?e']);
+  expect(base('/a/b').split('\n').slice(0, 3)).toEqual(['"@method": GET', '"@path": /a/b', '"@query": ?']);
+  expect(base('/', { range: ' bytes=0-1\t' }).split('\n')[3]).toBe('"range": bytes=0-1');
+});
+
+test('a stamp or a key that could not be read again does not sign', () => {
+  const message: RequestMessage = { method: 'GET', target: '/', headers: {} };
+  const bad = [{ instance: '' }, { instance: 'a b' }, { instance: 'i'.repeat(65) }, { nonce: 'short' }, { nonce: 'n'.repeat(65) }, { nonce: 'not all of it is base64 url' }, { createdSeconds: 0.5 }, { createdSeconds: Number.NaN }];
+  for (const change of bad) expect(() => signRequest(message, edKey, { ...stamp, ...change }), JSON.stringify(change)).toThrow(unsignable);
+  for (const id of ['', 'two words', 'k'.repeat(129)]) expect(() => signRequest(message, { ...macKey, id }, stamp), id).toThrow(unsignable);
+  if (edKey.algorithm !== 'ed25519') throw new Error('an Ed25519 key is needed');
+  expect(() => signRequest(message, { id: 'w1', algorithm: 'ed25519', public: edKey.public }, stamp)).toThrow(/"w1" only verifies/);
+});
+
+test('what is covered is exactly what the profile names, and a digest that can not be read is no signature', () => {
+  const message: RequestMessage = { method: 'GET', target: '/', headers: {} };
+  const { secret } = macKey.algorithm === 'hmac-sha256' ? macKey : { secret: createSecretKey(randomBytes(32)) };
+  const reads = (components: string, headers: MessageHeaders = {}, changed = (params: string): string => params): boolean => {
+    const params = changed(`(${components});created=${now};nonce="${stamp.nonce}";keyid="w1";tag="weir-req:${instance}"`);
+    const values: Record<string, string> = { '"@method"': 'GET', '"@path"': '/', '"@query"': '?', '"content-digest"': String(headers['content-digest']), '"range"': String(headers['range']) };
+    const base = `${components === '' ? '' : components.split(' ').map((name) => `${name}: ${values[name]}\n`).join('')}"@signature-params": ${params}`;
+    return readRequestSignature(withHeaders(message, { ...headers, 'signature-input': `weir=${params}`, signature: printSignature(createHmac('sha256', secret).update(base).digest(), 'weir') }), instance) !== undefined;
+  };
+  const all = '"@method" "@path" "@query"';
+  expect([reads(all), reads('"@query" "@method" "@path"'), reads(`${all} "range"`, { range: 'x' })]).toEqual([true, true, true]);
+  expect([reads('"@method" "@path"'), reads(''), reads(`${all} "range"`), reads(all, { range: 'x' }), reads('"@method" "@path" "range"', { range: 'x' }), reads(`${all} "content-digest"`, { 'content-digest': 'sha-256=:rubbish:' })]).toEqual(Array(6).fill(false));
+  expect(reads(`${all} "content-digest"`, { 'content-digest': contentDigest(sha256('')) })).toBe(true);
+  for (const [from, to] of [[`nonce="${stamp.nonce}"`, 'nonce=1234567890123456'], ['keyid="w1"', 'keyid=1'], ['keyid="w1"', 'keyid="two words"'], [`created=${now}`, `created="${now}"`], [';keyid="w1"', ''], ['keyid="w1"', 'keyid="w1";alg="ed25519"']] as const) {
+    expect(reads(all, {}, (params) => params.replace(from, to)), to).toBe(false);
+  }
+  const signed = withHeaders(message, signRequest(message, macKey, stamp));
+  for (const missing of ['signature', 'signature-input']) for (const value of [undefined, ['a', 'b']]) expect(readRequestSignature(withHeaders(signed, { [missing]: value }), instance)).toBeUndefined();
+});
+
+test('the fields of a signature are bounded, of one label, one spelling and without repetition', () => {
+  const named = (count: number): string => Array.from({ length: count }, (_, index) => `"h${index}"`).join(' ');
+  const parses = (value: string): boolean => parseSignatureInput(value, 'weir') !== undefined;
+  expect([parses(`weir=(${named(16)})`), parses(`weir=(${named(17)})`), parses('weir=()'), parses('weir=("a" "a")'), parses('weir=("a" "a";req)')]).toEqual([true, false, true, false, true]);
+  for (const bad of ['other=()', 'weir=', 'weir=("a"  "b")', 'weir=( "a")', 'weir=("A")', 'weir=();a=1;a=2', 'weir=();a=01', 'weir=();a="\u00e4"', 'weir=("a");b="c"x', ' weir=()', 'weir=()\n', '']) expect(parses(bad), bad).toBe(false);
+  const filled = (length: number): string => `weir=();a="${'x'.repeat(length - 'weir=();a=""'.length)}"`;
+  expect([parses(filled(2_048)), parses(filled(2_049))]).toEqual([true, false]);
+  expect(parseSignatureInput('weir=();a="";b=0', 'weir')).toEqual({ components: [], parameters: [['a', ''], ['b', 0]] });
+  const value = printSignature(Buffer.from('signature'), 'weir');
+  expect(parseSignature(value, 'weir')).toEqual(Buffer.from('signature'));
+  for (const [bad, label] of [[value, 'other'], ['', 'weir'], [`${value}x`, 'weir'], ['weir=::', 'weir'], ['weir=:AB==:', 'weir'], ['weir=:A:', 'weir'], [`weir=:${'A'.repeat(173)}:`, 'weir']] as const) expect(parseSignature(bad, label), bad).toBeUndefined();
+  expect(signatureBase({ components: ['"a"'], parameters: [] }, () => undefined)).toBeUndefined();
+  expect(signatureBase({ components: ['"a"'], parameters: [] }, () => 'two\nlines')).toBeUndefined();
+  expect(signatureBase({ components: ['"a"'], parameters: [] }, () => 'line')).toBe('"a": line\n"@signature-params": ("a")');
+});
