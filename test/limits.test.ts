@@ -53,6 +53,18 @@ test('ipfs-kit §1.5 #12: strangers behind one proxy are counted each by its own
   expect((await from('::ffff:198.51.100.2')).headers['ratelimit-remaining']).toBe('38');
 });
 
+test('a player reads one content in many ranges as one opening; another content is another one', async () => {
+  const player = await weir.principal('player', 'user');
+  const [film, other] = [await player.upload(Buffer.from('a film')), await player.upload(Buffer.from('another'))];
+  const read = (cid: string): Promise<Response> => player.get(cid, { range: 'bytes=0-1' });
+  expect((await read(film)).headers.get('ratelimit-limit')).toBe('40');
+  for (let count = 0; count < 60; count += 1) {
+    const { status, headers } = await read(film);
+    expect([status, headers.get('ratelimit-limit')]).toEqual([206, null]);
+  }
+  expect((await read(other)).headers.get('ratelimit-limit')).toBe('40');
+});
+
 test('failures have a stricter limit of their own, by place', async () => {
   const wrong = { authorization: 'Bearer nonsense' };
   const statuses: number[] = [];
