@@ -17,6 +17,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     chunkSizeWarningLimit: 800,
+    // Parts that are shared with pages loaded later would else run before `without-eval.ts`, which has to be first.
+    rolldownOptions: { output: { strictExecutionOrder: true } },
   },
   server: { proxy: { '/api': 'http://127.0.0.1:4545', '/auth': 'http://127.0.0.1:4545' } },
   preview: { proxy: { '/api': 'http://127.0.0.1:4545', '/auth': 'http://127.0.0.1:4545' } },

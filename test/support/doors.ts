@@ -169,6 +169,8 @@ export const doors: Readonly<Record<string, readonly Case[]>> = {
     one('role.read', 'foreigner', (world) => ({ method: 'POST', target: '/api/v1/access/explain', body: json({ principal: otherName, action: 'content.read', object: world.other.content.cid }) })),
   ],
   'GET /api/v1/access/actions': get('role.read', `/api/v1/access/actions?principal=${otherName}`),
+  'GET /api/v1/access/address': get('config.read', '/api/v1/access/address'),
+  'GET /api/v1/roles': get('role.read', '/api/v1/roles'),
   'GET /api/v1/policies/:cid/readers': both('policy.read', ({ content }, name) => ({ target: `/api/v1/policies/${content.cid}/readers?owner=${name}` })),
 
   'POST /api/v1/grants': [

@@ -1,6 +1,6 @@
 /** Why somebody may or may not do something, what a principal or a role can do at all, and who may read a content. */
 import { z } from 'zod';
-import { CidText, Instant, PrincipalId, RoleName } from './identity.ts';
+import { CidText, Cidr, Instant, PermissionName, PrincipalId, RoleName } from './identity.ts';
 import { PolicyLevel } from './policies.ts';
 
 /** `anonymous` is whoever has no evidence; a role stands for somebody who has it and owns nothing. */
@@ -36,3 +36,20 @@ export const Readers = z.strictObject({
   bound_by: z.array(PrincipalId),
 });
 export type Readers = z.infer<typeof Readers>;
+
+/** What a role holds, as the configuration says. `builtin`: no configuration redefines it; `principals`: how many that are not disabled have it. */
+export const Role = z.strictObject({
+  role: RoleName, builtin: z.boolean(), permissions: z.array(PermissionName), principals: z.int().min(0),
+  allowed_samples: z.array(z.string()), allowed_nodes: z.array(z.string()), allowed_plugins: z.array(z.string()), allowed_assets: z.array(z.string()),
+});
+export type Role = z.infer<typeof Role>;
+
+/**
+ * Where the server sees this request come from. `peer`: the other end of the connection, `unix` for the Unix socket; `forwarded_for`: the header
+ * as it came; `forwarded_counts`: whether that peer may speak for others.
+ */
+export const SeenAddress = z.strictObject({
+  address: z.string(), peer: z.string(), forwarded_for: z.string().max(2_048).nullable(), forwarded_counts: z.boolean(),
+  trusted_proxies: z.array(Cidr), behind_proxy: z.boolean(), tls: z.boolean(), role_header: z.string().nullable(), user_header: z.string().nullable(),
+});
+export type SeenAddress = z.infer<typeof SeenAddress>;

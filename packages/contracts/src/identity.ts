@@ -106,4 +106,7 @@ export type Permissions = z.infer<typeof Permissions>;
 export const page = <T extends z.ZodType>(item: T) => z.strictObject({ items: z.array(item), next_cursor: z.string().nullable() });
 export const ListQuery = { cursor: z.string().max(200).optional(), limit: z.coerce.number().int().min(1).max(500).default(50) };
 
+/** `address`: only those who may come from there. A page may then hold fewer, even none, and still have a cursor. */
+export const PrincipalSearch = z.strictObject({ ...ListQuery, address: z.union([z.ipv4(), z.ipv6()]).optional() });
+
 export const toInstant = (ms: number): string => new Date(ms).toISOString();

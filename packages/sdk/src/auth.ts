@@ -2,7 +2,7 @@
 import { LoginReply, LoginSession, Permissions, page } from '@weir/contracts/identity';
 import { AssertionOptions, SignInMethods, type Assertion, type StepUp } from '@weir/contracts/sign-in';
 import type { input } from 'zod';
-import { call, command, path, type CallOptions, type Client, type ListOptions } from './client.ts';
+import { call, command, path, type CallOptions, type Client } from './client.ts';
 
 const Sessions = page(LoginSession);
 
@@ -27,8 +27,9 @@ export const logout = (client: Client, options: CallOptions = {}) =>
 export const logoutEverywhere = (client: Client, options: CallOptions = {}) =>
   command(client, { method: 'POST', path: '/auth/logout-everywhere', ...options });
 
-export const sessions = (client: Client, { cursor, limit, signal }: ListOptions = {}) =>
-  call(client, { path: '/auth/sessions', query: { cursor, limit }, reply: Sessions, signal });
+/** One's own; those of another `owner` for who may see all objects. */
+export const sessions = (client: Client, { owner, signal }: CallOptions & Readonly<{ owner?: string | undefined }> = {}) =>
+  call(client, { path: '/auth/sessions', query: { owner }, reply: Sessions, signal });
 
 export const endSession = (client: Client, sessionId: string, options: CallOptions = {}) =>
   command(client, { method: 'DELETE', path: path`/auth/sessions/${sessionId}`, ...options });

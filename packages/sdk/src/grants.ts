@@ -13,15 +13,16 @@ export const create = (client: Client, request: input<typeof GrantRequest>, opti
 export const narrow = (client: Client, request: input<typeof GrantNarrowing>, options: CallOptions = {}) =>
   call(client, { method: 'POST', path: '/api/v1/grants/narrow', json: request, reply: GrantReply, ...options });
 
-export type GrantFilter = Readonly<{ cid?: string | undefined; state?: GrantState | undefined; parent?: string | undefined; principal?: string | undefined }>;
+/** `owner`: whose links, the caller's own when it is left out; of another for who may see all objects. */
+export type GrantFilter = Readonly<{ owner?: string | undefined; cid?: string | undefined; state?: GrantState | undefined; parent?: string | undefined; principal?: string | undefined }>;
 
-export const list = (client: Client, { cid, state, parent, principal, cursor, limit, signal }: ListOptions & GrantFilter = {}) =>
-  call(client, { path: '/api/v1/grants', query: { cid, state, parent, principal, cursor, limit }, reply: Grants, signal });
+export const list = (client: Client, { owner, cid, state, parent, principal, cursor, limit, signal }: ListOptions & GrantFilter = {}) =>
+  call(client, { path: '/api/v1/grants', query: { owner, cid, state, parent, principal, cursor, limit }, reply: Grants, signal });
 
 /** What runs under the grant, and under those that were narrowed from it, stops within a second. */
 export const revoke = (client: Client, grantId: string, options: CallOptions = {}) =>
   command(client, { method: 'DELETE', path: path`/api/v1/grants/${grantId}`, ...options });
 
-/** Every grant to one content, or without `cid` every grant that the caller gave. */
-export const revokeAll = (client: Client, { cid, signal }: CallOptions & Readonly<{ cid?: string | undefined }> = {}) =>
-  call(client, { method: 'DELETE', path: '/api/v1/grants', query: cid === undefined ? { all: 1 } : { cid }, reply: GrantsRevoked, signal });
+/** Every grant to one content, or without `cid` every grant that the caller, or `owner`, gave. */
+export const revokeAll = (client: Client, { owner, cid, signal }: CallOptions & Readonly<{ owner?: string | undefined; cid?: string | undefined }> = {}) =>
+  call(client, { method: 'DELETE', path: '/api/v1/grants', query: cid === undefined ? { all: 1, owner } : { cid, owner }, reply: GrantsRevoked, signal });

@@ -7,8 +7,9 @@ const Principals = page(Principal);
 const Identities = z.object({ items: z.array(ExternalIdentity) });
 const SignInLink = z.object({ link: z.string() });
 
-export const list = (client: Client, { cursor, limit, signal }: ListOptions = {}) =>
-  call(client, { path: '/api/v1/principals', query: { cursor, limit }, reply: Principals, signal });
+/** By name. With `address` only those who may come from there; a page may then be short, even empty, and still have a cursor. */
+export const list = (client: Client, { cursor, limit, address, signal }: ListOptions & Readonly<{ address?: string | undefined }> = {}) =>
+  call(client, { path: '/api/v1/principals', query: { cursor, limit, address }, reply: Principals, signal });
 
 export const show = (client: Client, name: string, options: CallOptions = {}) =>
   call(client, { path: path`/api/v1/principals/${name}`, reply: Principal, ...options });

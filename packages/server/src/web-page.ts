@@ -41,7 +41,7 @@ export async function openWebPage(app: App, folder: string, methodsOf: OfferedMe
     const { method = 'GET', url = '/', headers } = incoming;
     const [target = '/'] = url.split('?');
     const isPage = (method === 'GET' || method === 'HEAD') && !/^\/(api|auth|ipfs|whip|whep|ws|\.well-known)(\/|$)/.test(target);
-    const file = isPage ? (files.get(target) ?? (path.posix.extname(target) === '' ? index : undefined)) : undefined;
+    const file = isPage ? (files.get(target) ?? (isAddressOfPage(target) ? index : undefined)) : undefined;
     if (file === undefined) throw absent(target, methodsOf(target), reply);
     for (const [name, value] of pageHeaders) reply.header(name, value);
     if (headers['if-none-match'] === file.etag) {
@@ -53,6 +53,9 @@ export async function openWebPage(app: App, folder: string, methodsOf: OfferedMe
     reply.header('content-type', file.type).header('cache-control', file.cacheControl).header('etag', file.etag).header('vary', 'accept-encoding, origin').send(200, zip ? file.zipped : file.bytes);
   };
 }
+
+/** Files lie at the top or among the assets; below, a dot may be part of a name (`/access/principals/j.doe`). */
+const isAddressOfPage = (target: string): boolean => path.posix.extname(target) === '' || (path.posix.dirname(target) !== '/' && !target.startsWith('/assets/'));
 
 function absent(target: string, offered: readonly string[], reply: Reply): WeirError {
   if (offered.length === 0) return new WeirError('route.absent');

@@ -1,4 +1,4 @@
-/** `weir admin …`: principals on the server's machine, workers through the server. */
+/** `weir admin …`: principals on the server's machine, workers and roles through the server. */
 import { buildCommand, buildRouteMap } from '@stricli/core';
 import { asService } from '../as-service.ts';
 import type { Context } from '../context.ts';
@@ -9,6 +9,7 @@ import { keys } from './keys.ts';
 import { security } from './security.ts';
 import type { AddFlags, LinkFlags, RotateFlags, ScopeFlags, ShowFlags } from '../actions/user.ts';
 import type { IdentityFlags } from '../actions/user-identities.ts';
+import type { RoleFlags } from '../actions/roles.ts';
 import type { WorkerFlags } from '../actions/workers.ts';
 
 type Plain = InstanceFlags & Readonly<{ json?: boolean }>;
@@ -145,4 +146,11 @@ const release = buildCommand<WorkerFlags, [string], Context>({
 });
 const worker = buildRouteMap({ routes: { invite, list: workerList, drain, release }, docs: { brief: 'Machines that run jobs' } });
 
-export const admin = buildRouteMap({ routes: { user, worker, keys, security }, docs: { brief: 'Principals, workers and keys' } });
+const roleList = buildCommand<RoleFlags, [], Context>({
+  loader: async () => (await import('../actions/roles.ts')).list,
+  parameters: { flags: { json: jsonFlag, ...serverFlags } },
+  docs: documented({ brief: 'List the roles with their permissions and allowlists, and how many have them', examples: ['weir admin role list', 'weir admin role list --json'] }),
+});
+const role = buildRouteMap({ routes: { list: roleList }, docs: { brief: 'Roles, which the configuration defines' } });
+
+export const admin = buildRouteMap({ routes: { user, role, worker, keys, security }, docs: { brief: 'Principals, roles, workers and keys' } });

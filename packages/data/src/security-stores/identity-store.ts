@@ -15,7 +15,8 @@ const Shared = z.array(z.strictObject({ holding: z.string(), cid: z.string() }))
 /** The holdings that a token opens beside, as its row keeps them. */
 export const readShared = (json: string): readonly SharedHolding[] => Shared.parse(JSON.parse(json));
 export type SharedHolding = Readonly<{ holding: string; cid: string }>;
-const scopeOf = (json: string) => (json === '[]' ? everywhere : compileNetworks(readStrings(json)));
+/** The networks of a stored list; none named is everywhere. */
+export const scopeOf = (json: string) => (json === '[]' ? everywhere : compileNetworks(readStrings(json)));
 
 export function identityStore(db: Database, keyRing: KeyRing, roles: ReadonlyMap<string, Role>): IdentityStore {
   return {

@@ -1,12 +1,18 @@
-/** Why somebody may or may not do something, what a principal or role can do, who may read a content. */
+/** Why somebody may or may not do something, what a principal or role can do, who may read a content; the roles, and where a request comes from. */
 import { findHolding } from '@weir/content/holdings';
-import { AbilitiesQuery, Ability, Explanation, ExplainRequest, Readers } from '@weir/contracts/access';
+import { AbilitiesQuery, Ability, Explanation, ExplainRequest, Readers, Role, SeenAddress } from '@weir/contracts/access';
 import { WeirError } from '@weir/contracts/errors';
 import { CidText, page, PrincipalId } from '@weir/contracts/identity';
+import { countPrincipalsOfRoles } from '@weir/data/security-stores/principals';
 import { parseCid } from '@weir/security/content-id';
+import { builtinRoles } from '@weir/security/roles';
 import { z } from 'zod';
 import { abilitiesOf, explainAccess, readersOf } from '../explain.ts';
+import { trustedProxies } from '../proxy-claim.ts';
 import { route } from '../route.ts';
+import { peerOf, unixPeer } from '../unix-socket.ts';
+
+const maxShownHeader = 2_048;
 
 export const routes = [
   route({
@@ -32,5 +38,29 @@ export const routes = [
     const holding = await findHolding(app.data.read, query.owner ?? principal, parseCid(parameters.cid).digest);
     if (holding === undefined) throw new WeirError('object.absent');
     return readersOf(app, holding);
+  }),
+
+  route({
+    method: 'GET', path: '/api/v1/roles', action: 'role.read', reply: page(Role), summary: 'Every role with its permissions and allowlists, and how many have it',
+  }, async ({ app }) => {
+    const counts = await countPrincipalsOfRoles(app.data.read, [...app.roles.keys()]);
+    const items = [...app.roles.values()].map((role) => ({
+      role: role.name, builtin: builtinRoles.get(role.name) === role, permissions: [...role.permissions], principals: counts.get(role.name) ?? 0,
+      allowed_samples: [...role.allowed.allowed_samples.patterns], allowed_nodes: [...role.allowed.allowed_nodes.patterns],
+      allowed_plugins: [...role.allowed.allowed_plugins.patterns], allowed_assets: [...role.allowed.allowed_assets.patterns],
+    }));
+    return { items, next_cursor: null };
+  }),
+
+  route({
+    method: 'GET', path: '/api/v1/access/address', action: 'config.read', reply: SeenAddress, summary: 'Where the server sees this request come from, and whose forwarding headers it believes',
+  }, ({ app: { config, proxies }, address, incoming }) => {
+    const peer = peerOf(incoming.socket) ?? address;
+    const forwarded = incoming.headers['x-forwarded-for'];
+    return {
+      address, peer, forwarded_for: forwarded === undefined ? null : String(forwarded).slice(0, maxShownHeader), forwarded_counts: peer === unixPeer || proxies.proxies.contains(peer),
+      trusted_proxies: [...trustedProxies(config)], behind_proxy: config.server.behind_proxy, tls: config.server.tls,
+      role_header: config.permissions.role_header ?? null, user_header: config.permissions.user_header ?? null,
+    };
   }),
 ];

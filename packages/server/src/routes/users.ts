@@ -1,11 +1,13 @@
 /** Principals and their keys, for who manages users. */
-import { ExternalIdentity, ExternalSubject, KeyReplacement, ListQuery, page, Principal, PrincipalChange, PrincipalCreate, PrincipalCreated, PrincipalId, PrincipalKey, PrincipalKind, toInstant } from '@weir/contracts/identity';
+import { ExternalIdentity, ExternalSubject, KeyReplacement, page, Principal, PrincipalChange, PrincipalCreate, PrincipalCreated, PrincipalId, PrincipalKey, PrincipalKind, PrincipalSearch, toInstant } from '@weir/contracts/identity';
 import {
   addHmacKey, addPrincipal, changePrincipal, deletePrincipal, getPrincipal, listPrincipals, principalFacts, raisesRights, requireSafeSkew, revealHmacKey, type PrincipalRow,
 } from '@weir/data/security-stores/principals';
 import { externalOf, linkExternal, unlinkExternal } from '@weir/data/security-stores/external-identities';
 import { endEverything } from '@weir/data/security-stores/tokens';
+import { scopeOf } from '@weir/data/security-stores/identity-store';
 import { createSignInSecret } from '@weir/data/security-stores/login-sessions';
+import { canonicalAddress } from '@weir/security/networks';
 import { z } from 'zod';
 import { changeEntry } from '../audit-trail.ts';
 import { route } from '../route.ts';
@@ -14,10 +16,11 @@ const ByName = z.strictObject({ name: PrincipalId });
 
 export const routes = [
   route({
-    method: 'GET', path: '/api/v1/principals', action: 'user.list', query: z.strictObject(ListQuery), reply: page(Principal), summary: 'All principals by name',
+    method: 'GET', path: '/api/v1/principals', action: 'user.list', query: PrincipalSearch, reply: page(Principal), summary: 'All principals by name; with address, those who may come from there',
   }, async ({ app, query }) => {
     const rows = await listPrincipals(app.data.read, { after: query.cursor, limit: query.limit });
-    return { items: rows.map(toWire), next_cursor: rows.length === query.limit ? (rows.at(-1)?.id ?? null) : null };
+    const address = query.address === undefined ? undefined : canonicalAddress(query.address);
+    return { items: rows.filter((row) => address === undefined || scopeOf(row.networks).contains(address)).map(toWire), next_cursor: rows.length === query.limit ? (rows.at(-1)?.id ?? null) : null };
   }),
 
   route({

@@ -1,5 +1,6 @@
 /** A policy as it is being edited: texts of a form, and the way there and back. */
 import { Policy, type PolicyLevel } from '@weir/contracts/policies';
+import { wordsOf } from '../words.ts';
 
 export type PolicyDraft = Readonly<{
   level: PolicyLevel;
@@ -34,10 +35,10 @@ export function draftOf(policy: Policy | null): PolicyDraft {
 export function policyOf(draft: PolicyDraft): Readonly<{ policy: Policy } | { errors: DraftErrors }> {
   const read = Policy.safeParse({
     level: draft.level,
-    allowed_users: words(draft.users),
-    allowed_roles: words(draft.roles),
-    required_permissions: words(draft.permissions),
-    networks: words(draft.networks),
+    allowed_users: wordsOf(draft.users),
+    allowed_roles: wordsOf(draft.roles),
+    required_permissions: wordsOf(draft.permissions),
+    networks: wordsOf(draft.networks),
     ...(draft.from === '' ? {} : { valid_from: toInstant(draft.from) }),
     ...(draft.until === '' ? {} : { valid_until: toInstant(draft.until) }),
     ...(draft.concurrent.trim() === '' ? {} : { max_concurrent_per_principal: Number(draft.concurrent) }),
@@ -60,8 +61,6 @@ function wrong(name: string): readonly [keyof PolicyDraft, string] {
     default: return ['level', 'Choose who may use it.'];
   }
 }
-
-const words = (text: string): readonly string[] => [...new Set(text.split(/[\s,]+/).filter((word) => word !== ''))];
 
 /** A text that is no moment stays as it is, and the schema refuses it. */
 function toInstant(local: string): string {

@@ -1,6 +1,7 @@
 /** The frame around every page of someone who is signed in: navigation, the caller, uploads that go on while pages change. */
 import { useQuery } from '@tanstack/react-query';
 import { Link, Navigate, Outlet } from '@tanstack/react-router';
+import { useAccessTabs } from '../access/access-tabs.ts';
 import { CallerContext } from '../caller.ts';
 import { useLiveJobs } from '../jobs/live-jobs.ts';
 import { permissionsQuery } from '../queries.ts';
@@ -13,11 +14,13 @@ import { AccountMenu } from './account-menu.tsx';
 import { OpenHouse } from './open-house.tsx';
 import { ThemeToggle } from './theme-toggle.tsx';
 
-const places: readonly Readonly<{ to: '/' | '/library' | '/jobs'; label: string; icon: IconName }>[] = [
+type Place = Readonly<{ to: '/' | '/library' | '/jobs' | '/access'; label: string; icon: IconName }>;
+const everybodys: readonly Place[] = [
   { to: '/', label: 'Home', icon: 'home' },
   { to: '/library', label: 'Library', icon: 'library' },
   { to: '/jobs', label: 'Jobs', icon: 'jobs' },
 ];
+const access: Place = { to: '/access', label: 'Access', icon: 'shield' };
 
 export function Shell() {
   const caller = useQuery(permissionsQuery);
@@ -36,6 +39,7 @@ export function Shell() {
 
 function Frame() {
   useLiveJobs();
+  const places = useAccessTabs().length > 0 ? [...everybodys, access] : everybodys;
   return (
     <div className="md:grid md:min-h-dvh md:grid-cols-[14.5rem_minmax(0,1fr)]">
       <a href="#content" className="sr-only z-50 rounded-lg bg-accent px-4 py-2 text-sm font-medium text-on-accent focus:not-sr-only focus:fixed focus:top-2 focus:left-2">Skip to content</a>
@@ -74,7 +78,7 @@ function Frame() {
       </main>
       <UploadTray />
       <StepUpDialog />
-      <nav aria-label="Main" className="fixed inset-x-0 bottom-0 z-30 grid grid-cols-3 border-t border-line bg-surface pb-[env(safe-area-inset-bottom)] md:hidden">
+      <nav aria-label="Main" className="fixed inset-x-0 bottom-0 z-30 grid auto-cols-fr grid-flow-col border-t border-line bg-surface pb-[env(safe-area-inset-bottom)] md:hidden">
         {places.map(({ to, label, icon }) => (
           <Link
             key={to} to={to} activeOptions={{ exact: to === '/' }}

@@ -7,11 +7,12 @@ import { Icon } from './icon.tsx';
 
 const frame = 'popup fixed top-1/2 left-1/2 z-50 max-h-[calc(100dvh-2rem)] w-[min(34rem,calc(100vw-1.5rem))] -translate-x-1/2 -translate-y-1/2 overflow-y-auto p-5 sm:p-6';
 
-type DialogProps = Readonly<{ open: boolean; onClose: () => void; title: string; description?: string; children: ReactNode }>;
+type DialogProps = Readonly<{ open: boolean; onClose: () => void; title: string; description?: string; staysOpen?: boolean; children: ReactNode }>;
 
-export function Dialog({ open, onClose, title, description, children }: DialogProps) {
+/** `staysOpen`: a press beside it does not close it, because what it shows can not be had again. */
+export function Dialog({ open, onClose, title, description, staysOpen = false, children }: DialogProps) {
   return (
-    <BaseDialog.Root open={open} onOpenChange={(next) => { if (!next) onClose(); }}>
+    <BaseDialog.Root open={open} disablePointerDismissal={staysOpen} onOpenChange={(next) => { if (!next) onClose(); }}>
       <BaseDialog.Portal>
         <BaseDialog.Backdrop className="backdrop z-40" />
         <BaseDialog.Popup className={frame}>
