@@ -66,19 +66,19 @@ test('a principal is added, signs in by its link, and a change of its role chang
   await page.getByRole('textbox', { name: 'Name' }).fill('nina.k');
   await page.getByRole('button', { name: 'Add', exact: true }).click();
   await page.getByRole('heading', { name: 'nina.k is added' }).waitFor();
-  const key = await page.getByLabel('The key', { exact: true }).innerText();
+  const key = await page.locator('pre[aria-label="The key"]').innerText();
   expect(key).toMatch(/^[A-Za-z0-9+/]{43}=$/);
   const signed = await weir.anonymous.fetch('/api/v1/permissions', { headers: dffmpegSigned('nina.k', key, 'GET', '/api/v1/permissions') });
   expect(await signed.json()).toMatchObject({ principal: 'nina.k', role: 'user' });
-  await page.getByRole('button', { name: 'Done' }).click();
+  await page.getByRole('button', { name: 'Done', exact: true }).click();
   expect(await page.content()).not.toContain(key);
 
   await page.getByRole('link', { name: 'nina.k', exact: true }).click();
-  await page.getByRole('button', { name: 'Make a sign-in link' }).click();
-  const link = await page.getByLabel('The link', { exact: true }).innerText();
-  await page.getByRole('button', { name: 'Done' }).click();
+  await page.getByRole('button', { name: 'Make a sign-in link', exact: true }).click();
+  const link = await page.locator('pre[aria-label="The link"]').innerText();
+  await page.getByRole('button', { name: 'Done', exact: true }).click();
   const other = await newPage();
-  await other.goto(link);
+  await other.goto(`${home}/sign-in#${link.split('#')[1] ?? ''}`);
   await other.getByRole('heading', { level: 1, name: 'Home' }).waitFor();
   // Of the Access pages a user sees its own things only.
   await other.goto(`${home}/access`);
@@ -90,7 +90,7 @@ test('a principal is added, signs in by its link, and a change of its role chang
   await page.getByLabel('Role', { exact: true }).selectOption('viewer');
   await page.getByRole('button', { name: 'Save rights' }).click();
   await page.getByText('Rights saved').waitFor();
-  await page.getByRole('button', { name: 'May not', exact: true }).or(page.getByRole('radio', { name: 'May not', exact: true })).click();
+  await page.getByRole('radio', { name: 'May not', exact: true }).click();
   await page.getByRole('link', { name: 'Simulate grant.list', exact: true }).waitFor();
   await other.getByRole('radio', { name: 'All', exact: true }).click();
   await other.getByRole('alert').getByText('share_content').waitFor();
@@ -115,11 +115,11 @@ test('a principal is added, signs in by its link, and a change of its role chang
 test('a token is issued narrowed, works, and is refused as soon as it is revoked', async () => {
   const page = await signedIn('admin');
   await visit(page, '/tokens', 'Tokens');
-  await page.getByRole('button', { name: 'Issue a token' }).click();
+  await page.getByRole('button', { name: 'Issue a token', exact: true }).click();
   await page.getByLabel('Only these permissions').fill('read_content');
   await page.getByRole('button', { name: 'Issue it' }).click();
-  const token = await page.getByLabel('The token', { exact: true }).innerText();
-  await page.getByRole('button', { name: 'Done' }).click();
+  const token = await page.locator('pre[aria-label="The token"]').innerText();
+  await page.getByRole('button', { name: 'Done', exact: true }).click();
   const send = (target: string): Promise<Response> => weir.anonymous.fetch(target, { headers: { authorization: `Bearer ${token}` } });
   expect((await send(`/api/v1/content/${cid}`)).status).toBe(200);
   expect((await send('/api/v1/principals')).status).toBe(403);
@@ -149,26 +149,26 @@ test('the simulator tells each clause, and the audit page finds what was done, v
   await page.getByLabel('Action').fill('user.*');
   await page.getByText('Object, address, words, time').click();
   await page.getByLabel('Object').fill('principal:sam');
-  await page.getByRole('button', { name: 'Search' }).click();
+  await page.getByRole('button', { name: 'Search', exact: true }).click();
   await page.getByRole('list', { name: 'Events' }).getByText('added with role viewer').waitFor();
   expect(await page.getByRole('list', { name: 'Events' }).getByRole('listitem').count()).toBe(1);
-  await page.getByRole('button', { name: 'Follow live' }).click();
+  await page.getByRole('button', { name: 'Follow live', exact: true }).click();
   await admin.json('PATCH', '/api/v1/principals/sam', { role: 'user' });
   await page.getByRole('list', { name: 'Events' }).getByRole('listitem').nth(1).waitFor();
   await page.getByRole('list', { name: 'Events' }).getByRole('button').first().click();
   await page.getByText('In the chain').waitFor();
   await page.getByRole('button', { name: 'Close', exact: true }).last().click();
-  await page.getByRole('button', { name: 'Verify' }).click();
+  await page.getByRole('button', { name: 'Verify', exact: true }).click();
   await page.getByText('The log is intact').waitFor();
 
   const database = new DatabaseSync(path.join(weir.dataPath, 'weir.db'), { timeout: 5_000 });
   const forge = (reason: string): void => { database.prepare("update audit_event set reason = ? where object = 'principal:sam' and reason like 'added%'").run(reason); };
   forge('added with role admin');
-  await page.getByRole('button', { name: 'Verify' }).click();
+  await page.getByRole('button', { name: 'Verify', exact: true }).click();
   await page.getByText('The log is not intact: an event was changed').waitFor();
   forge('added with role viewer');
   database.close();
-  await page.getByRole('button', { name: 'Verify' }).click();
+  await page.getByRole('button', { name: 'Verify', exact: true }).click();
   await page.getByText('The log is intact').waitFor();
   await page.context().close();
 }, 60_000);
@@ -198,7 +198,7 @@ test('a signing key is rotated, a session of somebody else is ended, and links a
   await visit(page, '/grants', 'Grants');
   await page.getByRole('button', { name: 'Revoke all', exact: true }).click();
   await page.getByText('No link works now.').waitFor();
-  expect((await weir.anonymous.fetch(target)).status).toBe(401);
+  expect((await weir.anonymous.fetch(target)).status).toBe(403);
   await page.context().close();
   await rita.context().close();
 }, 60_000);
@@ -212,9 +212,9 @@ test('the server says where a request comes from, and who may come from there', 
   await visit(page, '/networks', 'Networks');
   const row = page.getByRole('listitem').filter({ hasText: 'office' });
   await row.getByText('Refused', { exact: true }).waitFor();
-  await page.getByLabel('Address').fill('::ffff:10.1.2.3');
+  await page.getByRole('textbox', { name: 'Address' }).fill('::ffff:10.1.2.3');
   await row.getByText('Admitted', { exact: true }).waitFor();
-  await page.getByLabel('Address').fill('10.1.2');
+  await page.getByRole('textbox', { name: 'Address' }).fill('10.1.2');
   await page.getByText('Write one address').waitFor();
   await page.context().close();
 }, 60_000);
@@ -252,7 +252,7 @@ test.for(looks.map((look) => ({ look, colours: look.colorScheme, width: look.vie
   await page.getByRole('button', { name: 'Make a new key' }).click();
   await page.getByRole('heading', { name: 'The new key' }).waitFor();
   await check('key');
-  await page.getByRole('button', { name: 'Done' }).click();
+  await page.getByRole('button', { name: 'Done', exact: true }).click();
   await page.getByRole('button', { name: 'Delete…' }).click();
   await check('delete');
   await visit(page, '/roles?role=operator', 'Roles');
@@ -262,7 +262,7 @@ test.for(looks.map((look) => ({ look, colours: look.colorScheme, width: look.vie
   await visit(page, `/tokens?owner=${name}`, 'Tokens');
   await page.getByRole('button', { name: /^Revoke the token/ }).waitFor();
   await check('tokens');
-  await page.getByRole('button', { name: 'Issue a token' }).click();
+  await page.getByRole('button', { name: 'Issue a token', exact: true }).click();
   await check('issue-token');
   await visit(page, '/grants', 'Grants');
   await page.getByRole('button', { name: 'Revoke all', exact: true }).waitFor();
@@ -280,7 +280,7 @@ test.for(looks.map((look) => ({ look, colours: look.colorScheme, width: look.vie
   await page.getByText(`${name} may not do this.`).waitFor();
   await check('verdict');
   await visit(page, '/audit', 'Audit');
-  await page.getByRole('button', { name: 'Verify' }).click();
+  await page.getByRole('button', { name: 'Verify', exact: true }).click();
   await page.getByText('The log is intact').waitFor();
   await page.getByText('Object, address, words, time').click();
   await check('audit');
