@@ -4,7 +4,9 @@ import path from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { permissions } from '../packages/security/src/roles.ts';
 import { buildWebPage } from '../packages/server/src/web-build.ts';
+import { groupPermissions } from '../packages/web/src/access/roles/permission-groups.ts';
 import { dffmpegSigned, startWeir, type Client, type TestWeir } from './support/weir.ts';
 
 const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
@@ -292,6 +294,14 @@ test.for(looks.map((look) => ({ look, colours: look.colorScheme, width: look.vie
   await page.getByRole('button', { name: 'Rotate: Tokens' }).click();
   await check('keys');
   await page.context().close();
+});
+
+test('every permission has its place in the table of roles, once, with what it means', () => {
+  const groups = groupPermissions(permissions);
+  const shown = groups.flatMap((group) => group.permissions);
+  expect(shown.map(({ name }) => name).toSorted()).toEqual([...permissions].toSorted());
+  expect(shown.filter(({ means }) => means === '')).toEqual([]);
+  expect(groupPermissions(['read_content', 'of_tomorrow']).at(-1)).toEqual({ title: 'Other', permissions: [{ name: 'of_tomorrow', means: '' }] });
 });
 
 test('nothing broke the policy of the pages or failed in them', () => {

@@ -1,10 +1,8 @@
-import { permissions } from '@weir/security/roles';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { filterOf } from '../src/access/audit/audit-address.ts';
 import { AuditAddress, PrincipalsAddress } from '../src/access/addresses.ts';
 import { changeOf, draftOfPrincipal, errorsOf } from '../src/access/principals/principal-draft.ts';
-import { groupPermissions } from '../src/access/roles/permission-groups.ts';
 import { questionOf } from '../src/access/simulator/question.ts';
 
 const alice = { principal: 'alice', kind: 'user', role: 'user', permissions: ['view_audit'], networks: ['10.0.0.0/8'], disabled: false, max_skew_seconds: null, created_at: '2026-11-22T10:00:00.000Z' } as const;
@@ -22,7 +20,7 @@ test('a form that nobody touched changes nothing, and a touched one only what wa
 
 test('what is wrong in a form is said beside its field', () => {
   const draft = draftOfPrincipal(principal);
-  const known = new Set<string>(permissions);
+  const known = new Set(['view_audit', 'use_mcp']);
   expect(errorsOf(draft, known)).toEqual({});
   expect(Object.keys(errorsOf({ role: 'user', permissions: 'be_king', networks: '10.0.0.0/99', skew: '301' }, known))).toEqual(['permissions', 'networks', 'skew']);
   fc.assert(fc.property(fc.string(), (skew) => {
@@ -30,14 +28,6 @@ test('what is wrong in a form is said beside its field', () => {
     const isGood = skew.trim() === '' || (Number.isInteger(seconds) && seconds >= 1 && seconds <= 300);
     expect(errorsOf({ ...draft, skew }, known).skew === undefined).toBe(isGood);
   }));
-});
-
-test('every permission has its place in the table of roles, once, with what it means', () => {
-  const groups = groupPermissions(permissions);
-  const shown = groups.flatMap((group) => group.permissions);
-  expect(shown.map(({ name }) => name).toSorted()).toEqual([...permissions].toSorted());
-  expect(shown.filter(({ means }) => means === '')).toEqual([]);
-  expect(groupPermissions(['read_content', 'of_tomorrow']).at(-1)).toEqual({ title: 'Other', permissions: [{ name: 'of_tomorrow', means: '' }] });
 });
 
 test('what an address says badly is left out, and the page still opens', () => {
