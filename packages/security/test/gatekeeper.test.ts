@@ -408,3 +408,19 @@ test('a stream under a link goes on although its viewer lost the permission to r
   await world.move('principal:bob');
   expect(await goesOn(world, admission)).toBe('goes on: grant');
 });
+
+test('a call of a milder action that turns out to grant asks for the audit and for a fresh proof', async () => {
+  const world = await worldOf();
+  const request = (provedAtMs: number) => ({ identity: { ...world.identities.anonymous, principal: 'alice', provedAtMs }, action: 'grant.create', address: here, requestId: 'r1' } as const);
+  const asked = (provedAtMs: number): string => {
+    try {
+      world.gatekeeper.requirePrivilege(request(provedAtMs));
+      return 'granted';
+    } catch (error) {
+      return `${error instanceof WeirError ? error.code : String(error)} (${world.gatekeeper.refusals.take().map(({ reason }) => reason).join()})`;
+    }
+  };
+  expect([asked(world.nowMs), asked(0)]).toEqual(['granted', 'step_up.required (step-up)']);
+  world.auditWorks = false;
+  expect(asked(world.nowMs)).toBe('audit.unavailable (audit unavailable)');
+});

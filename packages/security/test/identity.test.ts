@@ -500,3 +500,23 @@ test('only a good signature of somebody in good standing is told about clocks', 
   };
   expect([await told('alice'), await told('alice', hmacKey()), await told('bob'), await told('nobody')]).toEqual([true, false, false, false]);
 });
+
+test('what a signature opened ends when its key is replaced or its overlap is over, and not when another key of its principal goes', async () => {
+  const world = await smallWorld();
+  const [mine, other] = [hmacKey('mine', nowSeconds * 1_000 + 20_000), hmacKey('other')];
+  world.principal('alice', { keys: [mine, other] });
+  const timestamp = String(nowSeconds);
+  const { identity } = await world.identities.bySignature({ principal: 'alice', timestamp, signature: signDffmpeg(mine.key, { ...request, timestamp }) }, request, here);
+  expect(await refusal(() => world.identities.recheck(identity, here))).toBe('admitted');
+  world.principal('alice', { keys: [mine] });
+  await world.move('principal:alice');
+  expect(await refusal(() => world.identities.recheck(identity, here))).toBe('admitted');
+  world.nowMs += 20_000;
+  expect(await refusal(() => world.identities.recheck(identity, here)), 'the overlap is over').toBe('key replaced [alice]');
+  world.nowMs -= 20_000;
+  for (const keys of [[other], []]) {
+    world.principal('alice', { keys });
+    await world.move('principal:alice');
+    expect(await refusal(() => world.identities.recheck(identity, here))).toBe('key replaced [alice]');
+  }
+});
