@@ -68,6 +68,6 @@ export function RolePermissions({ role, groups }: Readonly<{ role: Role; groups:
 
 function Mark({ held }: Readonly<{ held: boolean }>) {
   return held
-    ? <span className="text-accent"><Icon name="check" className="mx-auto size-4.5" /><span className="sr-only">yes</span></span>
-    : <span className="text-muted"><span aria-hidden="true">–</span><span className="sr-only">no</span></span>;
+    ? <span className="inline-block w-5 text-center text-accent"><Icon name="check" className="mx-auto size-4.5" /><span className="sr-only">yes</span></span>
+    : <span className="inline-block w-5 text-center text-muted"><span aria-hidden="true">–</span><span className="sr-only">no</span></span>;
 }
