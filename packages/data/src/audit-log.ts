@@ -26,13 +26,14 @@ export async function appendAudit(tx: Tx, signer: AuditSigner, entry: AuditEntry
   };
   const hash = hashEvent(event);
   const { atMs: at, requestId, previousHash, ...rest } = event;
-  await tx.insertInto('audit_event').values({ ...rest, at, request_id: requestId, previous_hash: previousHash, hash }).execute();
   const { sequence } = event;
   const isDue = sequence - (head?.signed_sequence ?? 0) >= signer.checkpointEvents;
-  if (isDue) await insertCheckpoint(tx, signer, writer, sequence, hash, atMs);
   const next = { sequence, hash, signed_sequence: isDue ? sequence : (head?.signed_sequence ?? 0) };
-  if (head === undefined) await tx.insertInto('audit_chain').values({ writer, ...next }).execute();
+  // The head first: of two changes that go on from the same one PostgreSQL then runs one again, where the event's number would be refused.
+  if (head === undefined) await tx.insertInto('audit_chain').values({ writer, ...next }).onConflict((conflict) => conflict.doNothing()).execute();
   else await tx.updateTable('audit_chain').set(next).where('writer', '=', writer).execute();
+  await tx.insertInto('audit_event').values({ ...rest, at, request_id: requestId, previous_hash: previousHash, hash }).execute();
+  if (isDue) await insertCheckpoint(tx, signer, writer, sequence, hash, atMs);
 }
 
 const headOf = (tx: Tx, writer: string) => tx.selectFrom('audit_chain').selectAll().where('writer', '=', writer).executeTakeFirst();

@@ -66,6 +66,15 @@ forEachEngine('every filter finds exactly what it names, over pages, newest firs
   await expect(searchAudit(data.read, { limit: 1, cursor: 'x' })).rejects.toMatchObject({ code: 'request.invalid' });
 });
 
+forEachEngine('changes that begin a chain or go on from the same head at once are all recorded, one after the other', async (fresh) => {
+  await using data = await fresh.open();
+  for (const writer of ['w1', 'w2', 'w3', 'w4', 'w5']) {
+    for (const crowd of [6, 6]) await Promise.all(Array.from({ length: crowd }, (_, number) => data.write((tx) => appendAudit(tx, signer(writer), entry(number), 1_000))));
+    expect(await data.read.selectFrom('audit_chain').select('sequence').where('writer', '=', writer).execute()).toEqual([{ sequence: 12 }]);
+  }
+  expect(await verifyAudit(data.read, keys)).toMatchObject({ flaw: undefined });
+});
+
 forEachEngine('events of the same millisecond are neither lost nor told twice between pages', async (fresh) => {
   await using data = await fresh.open();
   await fill(data, 30, signer('one'), 1, () => 5_000);
