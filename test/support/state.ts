@@ -7,8 +7,8 @@ import { DatabaseSync } from 'node:sqlite';
 const notState = new Set(['audit_event', 'audit_checkpoint', 'audit_chain', 'audit_cut', 'audit_reader', 'audit_webhook']);
 /** Time passes, and a good signature moves the replay mark whatever the request may do. */
 const marksOfTime: readonly unknown[] = ['replay_until', 'clock_high_water'];
-/** Signs of life of workers. */
-const heartbeats = new Set(['last_seen_at', 'lease_until']);
+/** Signs of life of workers and of browser sessions. */
+const heartbeats = new Set(['last_seen_at', 'lease_until', 'last_used_at']);
 
 /** Reads the database of a running server beside it. */
 export class StoredState implements Disposable {

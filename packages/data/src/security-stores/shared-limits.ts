@@ -18,6 +18,9 @@ export function openSharedLimits<Name extends string>(data: Data, limits: Readon
   };
 }
 
+/** The database's clock, in microseconds. */
+const clockUs = sql`cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)`;
+
 async function takeShared({ connections: { writer } }: Data, name: string, key: string, limit: RateLimit): Promise<RateVerdict> {
   const periodUs = limit.periodSeconds * 1_000_000;
   // Rounded up, and the last of a burst must not be lost to that.
@@ -25,20 +28,20 @@ async function takeShared({ connections: { writer } }: Data, name: string, key: 
   const mostUs = periodUs + limit.limit;
   const current = sql`least(greatest(rate_limit.full_at, now.us), now.us + cast(${periodUs} as bigint))`;
   try {
-    const { rows: [row] } = await sql<{ full_at: number; now: number; allowed: boolean }>`
-      with now as (select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint) as us),
+    const { rows: [taken] } = await sql<{ full_at: number; now: number }>`
+      with now as (select ${clockUs} as us),
       taken as (
         insert into rate_limit (name, key, full_at) select ${name}, ${key}, us + ${stepUs} from now
         on conflict (name, key) do update set full_at = (select ${current} from now) + ${stepUs}
           where (select ${current} - now.us from now) + ${stepUs} <= ${mostUs}
         returning full_at
       )
-      select full_at, us as now, true as allowed from taken, now
-      union all
-      select full_at, us, false from rate_limit, now where name = ${name} and key = ${key} and not exists (select from taken)`.execute(writer);
-    // A row that another node made in the same instant is not seen here; it was full then.
-    if (row === undefined) return verdictOf(limit, false, limit.periodSeconds * 1_000, 0);
-    return verdictOf(limit, row.allowed, row.full_at / 1_000, row.now / 1_000);
+      select full_at, us as now from taken, now`.execute(writer);
+    if (taken !== undefined) return verdictOf(limit, true, taken.full_at / 1_000, taken.now / 1_000);
+    // Read anew: the statement that was refused sees the row as it was before it waited for the others.
+    const { rows: [full] } = await sql<{ full_at: number; now: number }>`
+      select full_at, ${clockUs} as now from rate_limit where name = ${name} and key = ${key}`.execute(writer);
+    return full === undefined ? verdictOf(limit, false, limit.periodSeconds * 1_000, 0) : verdictOf(limit, false, full.full_at / 1_000, full.now / 1_000);
   } catch (error) {
     throw translateDatabaseError(error);
   }
