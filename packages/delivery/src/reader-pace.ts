@@ -20,6 +20,9 @@ const probeBytes = 4_096;
 const [firstProbeMs, lastProbeMs] = [20, 1_000];
 const longestPauseMs = 50;
 
+/** One for each connection: the next response on it need not find out again how fast its reader is. */
+const paces = new WeakMap<Socket, ReaderPace>();
+
 type Note = Readonly<{ atMs: number; consumed: number }>;
 
 export class ReaderPace {
@@ -36,8 +39,14 @@ export class ReaderPace {
 
   /** Undefined where the kernel does not tell: then nothing paces but the kernel's buffers. */
   static of(socket: Socket | null): ReaderPace | undefined {
-    const facts = socket === null ? undefined : tcpFacts(socket);
-    return socket === null || facts === undefined ? undefined : new ReaderPace(socket, facts);
+    if (socket === null) return undefined;
+    const known = paces.get(socket);
+    if (known !== undefined) return known;
+    const facts = tcpFacts(socket);
+    if (facts === undefined) return undefined;
+    const pace = new ReaderPace(socket, facts);
+    paces.set(socket, pace);
+    return pace;
   }
 
   /** Waits until the reader has come near enough; how many bytes may be written then, at most `most`. Rejects when `signal` aborts. */
