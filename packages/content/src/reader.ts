@@ -2,12 +2,13 @@
  * Reads ranges of a stored content, each byte verified before it leaves: by the GCM tag of its chunk when the blob is encrypted, by
  * the digest of its leaf when it is plain. Damage ends a read with `content.damaged`; what was yielded before it was correct.
  */
-import { hash, timingSafeEqual, type KeyObject } from 'node:crypto';
+import { timingSafeEqual, type KeyObject } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { WeirError } from '@weir/contracts/errors';
 import { chunkSize, headerSize, openHeader, openRun, sealedChunkSize, sealedMessageSize, sealedSize, type MessageKeys } from '@weir/security/content-encryption';
 import { blobContext } from './blob-encryption.ts';
 import { openBlob, type BlobStore } from './blob-store.ts';
+import { digestLeaf } from './leaf-digests.ts';
 import { leafCount, leafDigestSize, leafSize } from './unixfs.ts';
 import { workAhead } from './work-ahead.ts';
 
@@ -110,7 +111,7 @@ function plainParts(file: FileHandle, leafDigests: Uint8Array, size: number): Re
     if (verified[leaf] === 1) return readExactly(file, start, memory.subarray(0, end - start));
     const bytes = await readExactly(file, leaf * leafSize, memory.subarray(0, Math.min(leafSize, size - leaf * leafSize)));
     const expected = leafDigests.subarray(leaf * leafDigestSize, (leaf + 1) * leafDigestSize);
-    if (!timingSafeEqual(hash('sha256', bytes, 'buffer'), expected)) throw damaged('a leaf has another digest');
+    if (!timingSafeEqual(await digestLeaf(bytes), expected)) throw damaged('a leaf has another digest');
     verified[leaf] = 1;
     return bytes.subarray(start - leaf * leafSize, end - leaf * leafSize);
   };

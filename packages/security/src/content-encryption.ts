@@ -67,6 +67,7 @@ export function sealRun(keys: MessageKeys, firstChunk: number, plaintext: Uint8A
     target.set(sealed, written);
     target.set(cipher.getAuthTag(), written + sealed.length);
     written += sealed.length + tagSize;
+    release(sealed);
     chunk += 1;
   }
   return written;
@@ -82,9 +83,16 @@ export function openRun(keys: MessageKeys, firstChunk: number, sealed: Buffer): 
   if (size < 0 || sealed.length % sealedChunkSize !== 0 && sealed.length % sealedChunkSize < tagSize) throw damaged('it ends inside a chunk');
   for (let i = 0; i < chunks; i++) {
     // A chunk's plaintext ends before the next sealed chunk begins, so nothing is overwritten that is still to be opened.
-    openChunk(keys, firstChunk + i, sealed.subarray(i * sealedChunkSize, (i + 1) * sealedChunkSize)).copy(sealed, i * chunkSize);
+    const opened = openChunk(keys, firstChunk + i, sealed.subarray(i * sealedChunkSize, (i + 1) * sealedChunkSize));
+    opened.copy(sealed, i * chunkSize);
+    release(opened);
   }
   return sealed.subarray(0, size);
+}
+
+/** Gives back at once what a cipher call allocated: left to the collector, it adds up until the whole heap is searched for it, again and again. */
+function release({ buffer, byteLength }: Buffer<ArrayBuffer>): void {
+  if (byteLength === buffer.byteLength) buffer.transfer(0);
 }
 
 /** Seals a whole message in memory. For small values; large ones are sealed run by run. */
@@ -125,7 +133,7 @@ export function openedMessageSize(messageSize: number): number {
   return body - (Math.floor(body / sealedChunkSize) + 1) * tagSize;
 }
 
-function openChunk(keys: MessageKeys, chunk: number, sealed: Uint8Array): Buffer {
+function openChunk(keys: MessageKeys, chunk: number, sealed: Uint8Array): Buffer<ArrayBuffer> {
   const decipher = createDecipheriv(suites[keys.suite].cipher, keys.key, nonceOf(keys.baseNonce, chunk), { authTagLength: tagSize });
   decipher.setAuthTag(sealed.subarray(sealed.length - tagSize));
   const opened = decipher.update(sealed.subarray(0, sealed.length - tagSize));

@@ -11,7 +11,7 @@ const tagLength = 16;
 /** What a sealed value says before its ciphertext: version (1) · length of the key id (1) · key id · nonce (12) · tag (16). */
 type Envelope = Readonly<{ keyId: string; nonce: Uint8Array; tag: Uint8Array; ciphertext: Uint8Array }>;
 
-type RingKey = Readonly<{ master: KeyObject; sealing: KeyObject }>;
+type RingKey = Readonly<{ master: KeyObject; sealing: KeyObject; derived: Map<string, KeyObject> }>;
 
 /**
  * The keys that open everything at rest. Sealing is AES-256-GCM with a random 96-bit nonce; the associated data binds the
@@ -31,7 +31,7 @@ export class KeyRing {
   replace(masterKeys: MasterKeys): void {
     const keys = new Map(masterKeys.keys.map(({ id, secret }) => {
       const master = createSecretKey(secret.reveal());
-      return [id, { master, sealing: subKey(master, 'seal', '') }] as const;
+      return [id, { master, sealing: subKey(master, 'seal', ''), derived: new Map<string, KeyObject>() }] as const;
     }));
     if (!keys.has(masterKeys.current)) throw unknownKey(masterKeys.current);
     this.#keys = keys;
@@ -77,9 +77,17 @@ export class KeyRing {
     }
   }
 
-  /** A 32-byte key of its own for `purpose` (HKDF-SHA-256). Names made with it last only as long as the key `keyId`. */
+  /**
+   * A 32-byte key of its own for `purpose` (HKDF-SHA-256), one of the few that the program names: each is derived once and kept. Names made
+   * with it last only as long as the key `keyId`.
+   */
   derive(purpose: string, keyId: string = this.currentId): KeyObject {
-    return subKey(this.#key(keyId).master, 'derive', purpose);
+    const { master, derived } = this.#key(keyId);
+    const known = derived.get(purpose);
+    if (known !== undefined) return known;
+    const key = subKey(master, 'derive', purpose);
+    derived.set(purpose, key);
+    return key;
   }
 
   #key(id: string): RingKey {

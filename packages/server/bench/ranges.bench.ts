@@ -16,7 +16,7 @@ type Row = Readonly<{ name: string; baseline: string; ratio: number; spread: str
 const fileBytes = 256 << 20;
 const rangeBytes = 4 << 20;
 const rounds = 5;
-const order = { connections: 4, seconds: 2 };
+const order = { connections: 4, seconds: 2, neverSleeps: false };
 
 export async function run(): Promise<Row[]> {
   const home = await mkdtemp(path.join(tmpdir(), 'weir-bench-'));

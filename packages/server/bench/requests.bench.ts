@@ -19,7 +19,7 @@ type Row = Readonly<{ name: string; baseline: string; ratio: number; spread: str
 
 const target = '/api/v1/permissions';
 const rounds = 7;
-const order = { connections: 64, seconds: 2 };
+const order = { connections: 64, seconds: 2, neverSleeps: true };
 
 export async function run(): Promise<Row[]> {
   const home = await mkdtemp(path.join(tmpdir(), 'weir-bench-'));

@@ -1,11 +1,12 @@
 /**
- * A load generator: keep-alive connections that each send the next of some prepared requests when the last answer is complete. It never sleeps:
- * a server that writes to a sleeping reader pays for waking it, and pays that for each answer the more, the slower it is itself.
+ * A load generator: keep-alive connections that each send the next of some prepared requests when the last answer is complete. For small answers
+ * it is told never to sleep: a server that writes to a sleeping reader pays for waking it, and pays that for each answer the more, the slower it is
+ * itself. For large ones it sleeps: they keep it busy anyway, and the threads of a server need the other core.
  */
 import net from 'node:net';
 import { parentPort, workerData, Worker } from 'node:worker_threads';
 
-type Order = Readonly<{ port: number; requests: readonly string[]; connections: number; seconds: number }>;
+type Order = Readonly<{ port: number; requests: readonly string[]; connections: number; seconds: number; neverSleeps: boolean }>;
 export type Load = Readonly<{ requestsPerSecond: number; failures: number; megabytesPerSecond: number }>;
 
 /** Runs in a thread of its own, so that the measuring process only waits. */
@@ -17,7 +18,7 @@ export function measureLoad(order: Order): Promise<Load> {
   });
 }
 
-async function run({ port, requests, connections, seconds }: Order): Promise<Load> {
+async function run({ port, requests, connections, seconds, neverSleeps }: Order): Promise<Load> {
   let done = 0;
   let failures = 0;
   let bytes = 0;
@@ -25,7 +26,7 @@ async function run({ port, requests, connections, seconds }: Order): Promise<Loa
   const started = performance.now();
   const until = started + seconds * 1_000;
   const stayAwake = (): void => { if (performance.now() < until) setImmediate(stayAwake); };
-  stayAwake();
+  if (neverSleeps) stayAwake();
   await Promise.all(Array.from({ length: connections }, () => new Promise<void>((resolve) => {
     const socket = net.connect(port, '127.0.0.1');
     socket.setNoDelay(true);
