@@ -1,5 +1,4 @@
 /** Signing in with passkeys and at a provider, and the account page, in a real Chromium with a virtual authenticator. */
-import { DatabaseSync } from 'node:sqlite';
 import path from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
@@ -7,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildWebPage } from '../packages/server/src/web-build.ts';
 import { startIdentityProvider, type IdentityProvider } from './support/identity-provider.ts';
 import { freePort } from './support/raw-http.ts';
+import { makeProofsStale } from './support/stale-proofs.ts';
 import { startWeir, type TestWeir } from './support/weir.ts';
 
 const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
@@ -75,15 +75,6 @@ async function addPasskey(page: Page, name: string): Promise<void> {
   await page.getByText(name, { exact: true }).waitFor();
 }
 
-/** As if ten minutes had passed since everybody signed in. */
-async function makeStale(): Promise<void> {
-  const database = new DatabaseSync(path.join(weir.dataPath, 'weir.db'), { timeout: 5_000 });
-  database.exec(`update login_session set stepped_up_at = 1 where principal <> 'admin'; update counter set value = value + 1 where name = 'epoch';
-    insert into epoch (subject, sequence) select 'session:' || login_session.id, counter.value from login_session, counter where counter.name = 'epoch' on conflict (subject) do update set sequence = excluded.sequence`);
-  database.close();
-  await new Promise((resolve) => { setTimeout(resolve, 600); });
-}
-
 async function signOut(page: Page): Promise<void> {
   await page.getByRole('button', { name: /^Account/ }).click();
   await page.getByRole('menuitem', { name: /Sign out/ }).click();
@@ -113,7 +104,7 @@ test('a passkey is added, signs in without a name, is renamed and removed', asyn
 test('what needs a fresh proof asks for it, and is done once it was given', async () => {
   const page = await signedIn('stan');
   await addPasskey(page, 'Laptop');
-  await makeStale();
+  await makeProofsStale(weir.dataPath, 'stan');
   await page.getByRole('button', { name: 'Link corp' }).click();
   await page.getByRole('heading', { name: 'Is it still you?' }).waitFor();
   await page.getByRole('button', { name: 'Cancel' }).click();
@@ -123,7 +114,7 @@ test('what needs a fresh proof asks for it, and is done once it was given', asyn
   await page.getByRole('button', { name: 'Use a passkey' }).click();
   await page.getByText(/stan-there · linked/).waitFor();
   expect(page.url()).toBe(`${home}/account`);
-  await makeStale();
+  await makeProofsStale(weir.dataPath, 'stan');
   await page.getByRole('button', { name: 'Remove Laptop' }).click();
   await page.getByLabel('New sign-in link').fill(await linkFor('stan'));
   await page.getByRole('button', { name: 'Go on with this link' }).click();
@@ -192,7 +183,7 @@ test.each(looks)('the pages are accessible in $colours colours at $width pixels'
   await page.getByText('This browser').waitFor();
   await page.getByRole('button', { name: 'Link corp' }).waitFor();
   await check('account');
-  await makeStale();
+  await makeProofsStale(weir.dataPath, `axel-${colours}`);
   await page.getByRole('button', { name: 'Remove Laptop' }).click();
   await page.getByRole('button', { name: 'Use a passkey' }).waitFor();
   await check('step-up');

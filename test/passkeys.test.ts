@@ -1,9 +1,8 @@
 /** Passkeys and step-up by raw requests: what holds against a client that lies, repeats, or comes without a fresh proof. */
-import { DatabaseSync } from 'node:sqlite';
-import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Authenticator, type Lies } from './support/authenticator.ts';
 import { send, type RawReply } from './support/raw-http.ts';
+import { makeProofsStale } from './support/stale-proofs.ts';
 import { dffmpegSigned, startWeir, type Client, type TestWeir } from './support/weir.ts';
 
 let weir: TestWeir;
@@ -65,16 +64,6 @@ async function withPasskey(role = 'user'): Promise<{ person: Browser & { name: s
   const authenticator = new Authenticator(origin);
   return { person, authenticator, id: await addPasskey(person, authenticator) };
 }
-
-/** Sets the proof of a session back, as if time had passed. */
-function makeStale(browser: Browser): void {
-  const database = new DatabaseSync(path.join(weir.dataPath, 'weir.db'), { timeout: 5_000 });
-  database.prepare('update login_session set stepped_up_at = stepped_up_at - 601000 where id = ?').run(browser.sessionId);
-  database.prepare(`update counter set value = value + 1 where name = 'epoch'`).run();
-  database.prepare(`insert into epoch (subject, sequence) select 'session:' || ?, value from counter where name = 'epoch' on conflict (subject) do update set sequence = excluded.sequence`).run(browser.sessionId);
-  database.close();
-}
-const settle = () => new Promise((resolve) => { setTimeout(resolve, 600); });
 
 test('a passkey signs in without a name, and its session is new', async () => {
   const { person, authenticator } = await withPasskey();
@@ -208,16 +197,14 @@ test('what needs a fresh proof is refused to an old session, and done after a st
     () => person.ask('PATCH', `/api/v1/principals/${name}`, { disabled: false, networks: ['10.0.0.0/8'] }), () => person.ask('POST', `/api/v1/principals/${name}/sign-in-link`),
     () => person.ask('POST', '/api/v1/tokens', { principal: name }), () => person.ask('POST', '/auth/passkeys/challenge'), () => person.ask('POST', '/api/v1/principals', { principal: 'new', role: 'user' }),
   ];
-  makeStale(person);
-  await settle();
+  await makeProofsStale(weir.dataPath, person.name);
   for (const call of calls) expect(codeOf(await call())).toBe('403 step_up.required');
   // What takes rights away, or is the caller's own, needs none.
   expect((await person.ask('PATCH', `/api/v1/principals/${name}`, { disabled: true })).status).toBe(200);
   expect((await person.ask('GET', '/auth/passkeys')).status).toBe(200);
   expect((await person.ask('POST', '/auth/step-up', { method: 'passkey', assertion: authenticator.assert(await person.json('POST', '/auth/step-up/challenge')) })).status).toBe(204);
   expect((await calls[0]?.())?.status).toBe(201);
-  makeStale(person);
-  await settle();
+  await makeProofsStale(weir.dataPath, person.name);
   expect((await calls[0]?.())?.status).toBe(403);
   expect((await person.ask('POST', '/auth/step-up', { method: 'link', secret: await linkFor(person.name) })).status).toBe(204);
   expect((await calls[1]?.())?.status).toBe(200);
@@ -226,8 +213,7 @@ test('what needs a fresh proof is refused to an old session, and done after a st
 test('a session is not stepped up by a link or passkey of another, nor by one that was asked for by another session', async () => {
   const { person, authenticator } = await withPasskey('admin');
   const { person: other, authenticator: foreign } = await withPasskey('admin');
-  makeStale(person);
-  await settle();
+  await makeProofsStale(weir.dataPath, person.name);
   const prove = async (proof: unknown): Promise<string> => codeOf(await person.ask('POST', '/auth/step-up', proof));
   expect(await prove({ method: 'link', secret: await linkFor(other.name) })).toBe('403 step_up.required');
   expect(await prove({ method: 'passkey', assertion: foreign.assert(await person.json('POST', '/auth/step-up/challenge')) })).toBe('403 step_up.required');

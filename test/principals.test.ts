@@ -3,10 +3,10 @@ import { createCipheriv, createHmac, randomBytes } from 'node:crypto';
 import { chmod, chown, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { newDffmpegKey, parseDffmpegKey } from '../packages/security/src/request-signing/dffmpeg.ts';
 import { runCommand, type Ran } from './support/command.ts';
+import { makeProofsStale } from './support/stale-proofs.ts';
 import { dffmpegSigned, startWeir, testUser, type Client, type TestWeir } from './support/weir.ts';
 
 let weir: TestWeir;
@@ -259,10 +259,7 @@ test('a key is shown to who manages users and proved it afresh, and the log name
   const database = new DatabaseSync(path.join(weir.dataPath, 'weir.db'), { timeout: 5_000 });
   database.prepare(`update principal_key set algorithm = 'ed25519', secret = null, public_key = ? where principal = ?`).run('A'.repeat(43), name);
   expect(await codeOf(await admin.send('POST', target))).toBe('409 key.not_held');
-  database.prepare('update login_session set stepped_up_at = stepped_up_at - 601000').run();
-  database.prepare(`update counter set value = value + 1 where name = 'epoch'`).run();
-  database.prepare(`insert into epoch (subject, sequence) select 'session:' || id, value from login_session, counter where name = 'epoch' on conflict (subject) do update set sequence = excluded.sequence`).run();
   database.close();
-  await wait(1_000);
+  await makeProofsStale(weir.dataPath, 'admin');
   expect(await codeOf(await admin.send('POST', target))).toBe('403 step_up.required');
 });
