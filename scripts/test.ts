@@ -3,7 +3,7 @@
  * `tests: N passed, N failed, N skipped`. `--all` runs the long loops at full scale (`WEIR_TEST_SCALE=1`); other words name the files to run.
  */
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -36,10 +36,14 @@ process.exitCode = total.failed > 0 || total.passed === 0 || (inCi && (total.ski
 
 /** Counts by layer: a package, or the tests of the whole. What ends vitest itself counts as one failure. */
 async function runTests(): Promise<Map<string, Counts>> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'weir-report-'));
+  const folder = await mkdtemp(path.join(tmpdir(), 'weir-tests-'));
   const file = path.join(folder, 'report.json');
+  // What a test that was killed leaves there goes with the folder. Like /tmp, it is for every user: some tests change theirs.
+  const temporary = path.join(folder, 't');
   try {
-    const failure = await runVitest(file);
+    await mkdir(temporary);
+    await Promise.all([chmod(folder, 0o755), chmod(temporary, 0o1777)]);
+    const failure = await runVitest(file, temporary);
     const layered = Map.groupBy(await readResults(file), ({ name }) => layerOf(path.relative(root, name)));
     const counts = new Map([...layered].toSorted(([a], [b]) => a.localeCompare(b)).map(([layer, files]) => [layer, sum(files.map(countsOf))]));
     if (failure !== undefined && (failure.always || sum([...counts.values()]).failed === 0)) {
@@ -48,14 +52,14 @@ async function runTests(): Promise<Map<string, Counts>> {
     }
     return counts;
   } finally {
-    await rm(folder, { recursive: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 
 /** Undefined when everything passed. A run that exceeds its budget is ended with everything that it started. */
-function runVitest(report: string): Promise<{ text: string; always: boolean } | undefined> {
+function runVitest(report: string, temporary: string): Promise<{ text: string; always: boolean } | undefined> {
   const args = [vitest, 'run', ...words.filter((word) => word !== '--all'), '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], detached: true, env: { ...process.env, WEIR_TEST_SCALE: scale } });
+  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], detached: true, env: { ...process.env, WEIR_TEST_SCALE: scale, TMPDIR: temporary } });
   const killAll = (): void => {
     if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGKILL');
   };
