@@ -238,6 +238,8 @@ test.for(looks.map((look) => ({ look, colours: look.colorScheme, width: look.vie
     const { violations } = await new AxeBuilder({ page }).withTags(wcag).analyze();
     expect(violations.map(({ id, nodes }) => `${what}: ${id}: ${nodes[0]?.html ?? ''}`)).toEqual([]);
     expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth'), `${what} is wider than the window`).toBeLessThanOrEqual(0);
+    const here = await page.locator('nav[aria-label=Access] [data-status=active]').boundingBox();
+    expect(here !== null && here.x >= 0 && here.x + here.width <= width, `${what}: where one is stands in sight`).toBe(true);
   };
   await visit(page, '/principals', 'Principals');
   await page.getByRole('link', { name, exact: true }).waitFor();
