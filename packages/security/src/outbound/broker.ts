@@ -3,7 +3,7 @@
  * is decided where the connection is made, so that no name can lead elsewhere between the question and the answer.
  */
 import { lookup as systemLookup } from 'node:dns';
-import { isIP, type LookupFunction } from 'node:net';
+import type { LookupFunction } from 'node:net';
 import { WeirError } from '@weir/contracts/errors';
 import { Agent, buildConnector, request as send } from 'undici';
 import { canonicalAddress, peerAddress } from '../networks.ts';
@@ -11,7 +11,7 @@ import { RateLimits, type RateLimit } from '../rate-limits.ts';
 import { Redactor } from '../redaction.ts';
 import type { Secret } from '../secret.ts';
 import { isPublicAddress } from './addresses.ts';
-import { compileRule, literalOf, matches, parseOutbound, type OutboundRule, type RuleText } from './rules.ts';
+import { compileRule, matches, parseOutbound, type OutboundRule, type RuleText } from './rules.ts';
 
 /** Bytes, milliseconds and numbers. `waiting`: requests that wait for one of the `concurrent`; beyond, they are refused. */
 export type OutboundLimits = Readonly<{
@@ -39,7 +39,8 @@ export class OutboundBroker implements AsyncDisposable {
   readonly #limits: OutboundLimits;
   readonly #rate: RateLimits<'outbound'>;
   #running = 0;
-  readonly #waiting: (() => void)[] = [];
+  /** In the order that they came. */
+  readonly #waiting = new Set<() => void>();
 
   /** `config.invalid` for a rule or limit that is none. */
   constructor({ rules, limits, lookup = systemLookup }: Options) {
@@ -58,8 +59,6 @@ export class OutboundBroker implements AsyncDisposable {
     const url = parseOutbound(wanted.url);
     const way = this.#ways.find(({ rule }) => matches(rule, url));
     if (way === undefined) throw new WeirError('outbound.refused', `No rule allows ${url.protocol}//${url.host}.`);
-    const literal = literalOf(url);
-    if (literal !== undefined && !admits(way.rule, literal)) throw notPublic(url.host);
     const redactor = new Redactor();
     const headers = headersOf(wanted, redactor);
     const body = typeof wanted.body === 'string' ? Buffer.from(wanted.body) : wanted.body;
@@ -86,7 +85,7 @@ export class OutboundBroker implements AsyncDisposable {
     agent: Agent, url: URL, { method, headers, body, signal }: { method: NonNullable<OutboundRequest['method']>; headers: Record<string, string>; body: Uint8Array | undefined; signal: AbortSignal },
     redactor: Redactor,
   ): Promise<OutboundReply> {
-    const reply = await send(url, { dispatcher: agent, method, headers, signal, ...(body === undefined ? {} : { body }) });
+    const reply = await send(url, { dispatcher: agent, method, headers, signal, body: body ?? null });
     if (reply.statusCode >= 300 && reply.statusCode < 400) {
       reply.body.on('error', () => undefined).destroy();
       throw new WeirError('outbound.refused', `${url.host} answered with a redirect (${reply.statusCode}), which is not followed. Name its target itself.`);
@@ -104,25 +103,23 @@ export class OutboundBroker implements AsyncDisposable {
 
   /** Waits until fewer than the limit run; each that ends hands its place on. */
   async #turn(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
     if (this.#running < this.#limits.concurrent) { this.#running += 1; return; }
-    if (this.#waiting.length >= this.#limits.waiting) throw new WeirError('rate.exceeded', 'Too many requests to elsewhere wait already; try again shortly.');
+    if (this.#waiting.size >= this.#limits.waiting) throw new WeirError('rate.exceeded', 'Too many requests to elsewhere wait already; try again shortly.');
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const giveUp = (): void => {
-      const place = this.#waiting.indexOf(resolve);
-      if (place === -1) return;
-      this.#waiting.splice(place, 1);
-      reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
-    };
-    signal.addEventListener('abort', giveUp, { once: true });
-    this.#waiting.push(resolve);
+    this.#waiting.add(resolve);
+    signal.addEventListener('abort', () => {
+      this.#waiting.delete(resolve);
+      reject(new Error('The request ended while it waited.'));
+    });
     await promise;
-    signal.removeEventListener('abort', giveUp);
   }
 
   #leave(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#running -= 1;
-    else next();
+    const [next] = this.#waiting;
+    if (next === undefined) { this.#running -= 1; return; }
+    this.#waiting.delete(next);
+    next();
   }
 
   #agent(rule: OutboundRule, lookup: LookupFunction): Agent {
@@ -139,8 +136,7 @@ export class OutboundBroker implements AsyncDisposable {
 }
 
 /** Public, or in a network that the rule names. */
-function admits(rule: OutboundRule, address: string): boolean {
-  const canonical = canonicalAddress(address);
+function admits(rule: OutboundRule, canonical: string | undefined): boolean {
   return canonical !== undefined && (isPublicAddress(canonical) || rule.networks.contains(canonical));
 }
 
@@ -150,21 +146,18 @@ const notPublic = (host: string): WeirError =>
 /** Three looks: at an address that stands in the URL, at what the name means now, and at whom the socket really met. */
 function connectorOf(rule: OutboundRule, lookup: LookupFunction, timeout: number): buildConnector.connector {
   const filtered: LookupFunction = (hostname, options, callback) => lookup(hostname, { ...options, all: true }, (error, found) => {
-    if (error !== null) { callback(error, ''); return; }
-    const good = Array.isArray(found) ? found.filter(({ address }) => admits(rule, address)) : [];
-    const [first] = good;
-    if (first === undefined) callback(notPublic(hostname), '');
-    else if (options.all === true) callback(null, good);
-    else callback(null, first.address, first.family);
+    if (error !== null) { callback(error, []); return; }
+    const good = Array.isArray(found) ? found.filter(({ address }) => admits(rule, canonicalAddress(address))) : [];
+    callback(good.length === 0 ? notPublic(hostname) : null, good);
   });
-  const connect = buildConnector({ allowH2: false, timeout, lookup: filtered, maxCachedSessions: 0 });
+  // Families are tried in turn whatever flags Node was started with: only then does it take a list of addresses.
+  const connect = buildConnector({ allowH2: false, timeout, lookup: filtered, maxCachedSessions: 0, autoSelectFamily: true });
   return (options, callback) => {
-    const literal = options.hostname.replace(/^\[|\]$/g, '');
-    if (isIP(literal) !== 0 && !admits(rule, literal)) { callback(notPublic(options.hostname), null); return; }
+    const literal = canonicalAddress(options.hostname);
+    if (literal !== undefined && !admits(rule, literal)) { callback(notPublic(options.hostname), null); return; }
     connect(options, (error, socket) => {
       if (error !== null) { callback(error, null); return; }
-      const peer = peerAddress(socket.remoteAddress);
-      if (peer !== undefined && admits(rule, peer)) { callback(null, socket); return; }
+      if (admits(rule, peerAddress(socket.remoteAddress))) { callback(null, socket); return; }
       socket.destroy();
       callback(notPublic(options.hostname), null);
     });
@@ -175,25 +168,27 @@ function headersOf({ headers = {}, secrets = {} }: OutboundRequest, redactor: Re
   const reserved = new Set(Object.keys(secrets).map((name) => name.toLowerCase()));
   const all: Record<string, string> = { 'user-agent': 'weir', 'accept-encoding': 'identity' };
   for (const [name, value] of Object.entries(headers)) {
-    if (forbiddenHeader.test(name) || reserved.has(name.toLowerCase())) throw new WeirError('outbound.refused', `The header ${JSON.stringify(name.slice(0, 60))} can not be set.`);
+    if (forbiddenHeader.test(name) || reserved.has(name.toLowerCase())) throw notSettable(name);
     all[name.toLowerCase()] = value;
   }
   for (const [name, secret] of Object.entries(secrets)) {
+    if (forbiddenHeader.test(name)) throw notSettable(name);
     const value = typeof secret === 'string' ? secret : secret.reveal().toString('utf8');
-    if (forbiddenHeader.test(name) || !redactor.register(value)) throw new WeirError('config.invalid', `The secret of the header ${JSON.stringify(name.slice(0, 60))} is too short to be kept out of replies; make it longer than five characters.`);
+    if (!redactor.register(value)) throw new WeirError('config.invalid', `The secret of the header ${quoted(name)} is too short to be kept out of replies; make it longer than five characters.`);
     // What follows a word like "Bearer " is the secret proper.
-    const bare = value.slice(value.indexOf(' ') + 1);
-    if (bare !== value) redactor.register(bare);
+    redactor.register(value.slice(value.indexOf(' ') + 1));
     all[name.toLowerCase()] = value;
   }
   return all;
 }
 
+const quoted = (name: string): string => JSON.stringify(name.slice(0, 60));
+const notSettable = (name: string): WeirError => new WeirError('outbound.refused', `The header ${quoted(name)} can not be set.`);
+
 /** An error for the caller, without a secret in it; the error of the client is not its cause, for it may hold one. */
 function told(error: unknown, host: string, redactor: Redactor, lateMs: number | undefined): WeirError {
   for (let at = error; at instanceof Error; at = at.cause) if (at instanceof WeirError) return at;
   if (lateMs !== undefined) return new WeirError('outbound.failed', `${host} did not answer within ${lateMs / 1_000} s.`);
-  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-  const sentence = redactor.text(error instanceof Error ? error.message : 'the connection failed').slice(0, 300);
-  return new WeirError('outbound.failed', `${host} did not answer: ${code === undefined ? sentence : `${code} ${sentence}`}`);
+  const why = error instanceof Error && 'code' in error ? `${String(error.code)} ${error.message}` : String(error);
+  return new WeirError('outbound.failed', `${host} did not answer: ${redactor.text(why).slice(0, 300)}`);
 }

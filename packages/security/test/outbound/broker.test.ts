@@ -4,19 +4,25 @@ import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTcpServer, type LookupFunction } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { OutboundBroker, type OutboundLimits } from '../../src/outbound/broker.ts';
+import { OutboundBroker, type OutboundLimits, type OutboundRequest } from '../../src/outbound/broker.ts';
+import { Secret } from '../../src/secret.ts';
 
 const loopback = ['127.0.0.0/8'];
 
 async function serveOn(handler: RequestListener, address = '0.0.0.0') {
   const server = createServer(handler);
   const peers: string[] = [];
-  server.on('connection', (socket) => peers.push(socket.localAddress ?? ''));
+  let open = 0;
+  server.on('connection', (socket) => {
+    peers.push(socket.localAddress ?? '');
+    open += 1;
+    socket.on('close', () => { open -= 1; });
+  });
   server.listen(0, address);
   await once(server, 'listening');
   const bound = server.address();
   const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
-  return { port, peers, [Symbol.asyncDispose]: async () => { server.closeAllConnections(); server.close(); await once(server, 'close'); } };
+  return { port, peers, open: () => open, [Symbol.asyncDispose]: async () => { server.closeAllConnections(); server.close(); await once(server, 'close'); } };
 }
 
 const ok: RequestListener = (_request, response) => response.end('ok');
@@ -40,7 +46,71 @@ test('what a rule names is reached, in the network that it names', async () => {
   await using out = broker(`http://127.0.0.1:${server.port}/hook/*`);
   const reply = await out.fetch({ url: `http://127.0.0.1:${server.port}/hook/a?b=c`, method: 'POST', body: 'hello', headers: { 'content-type': 'text/plain' } });
   expect([reply.status, reply.body.toString(), reply.headers['x-seen']]).toEqual([200, 'hello', 'POST /hook/a?b=c text/plain']);
-  await expect(out.fetch({ url: `http://127.0.0.1:${server.port}/other` })).rejects.toMatchObject({ code: 'outbound.refused' });
+  await expect(out.fetch({ url: `http://127.0.0.1:${server.port}/other` })).rejects.toMatchObject({ code: 'outbound.refused', message: expect.stringContaining(`http://127.0.0.1:${server.port}`) });
+});
+
+test('what is not said is GET, as weir, without compression; what is said is said once', async () => {
+  await using server = await serveOn((request, response) => response.end(JSON.stringify([request.method, ...request.rawHeaders])));
+  await using out = broker(`http://127.0.0.1:${server.port}/`);
+  const seen = async (more: Partial<OutboundRequest>): Promise<string[]> => JSON.parse((await out.fetch({ url: `http://127.0.0.1:${server.port}/`, ...more })).body.toString());
+  const plain = await seen({});
+  expect([plain[0], plain.includes('weir'), plain.includes('identity')]).toEqual(['GET', true, true]);
+  expect((await seen({ body: 'x' }))[0]).toBe('GET');
+  for (const more of [{ headers: { 'User-Agent': 'another' } }, { secrets: { 'User-Agent': 'another' } }]) {
+    const named = await seen(more);
+    expect(named.filter((one) => one.toLowerCase() === 'user-agent')).toHaveLength(1);
+    expect(named).not.toContain('weir');
+  }
+});
+
+test('any bytes go out and come back as they are', async () => {
+  await using server = await serveOn((request, response) => request.pipe(response));
+  await using out = broker(`http://127.0.0.1:${server.port}/`);
+  const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
+  expect((await out.fetch({ url: `http://127.0.0.1:${server.port}/`, method: 'PUT', body: bytes })).body).toEqual(bytes);
+});
+
+test('bodies may have as many bytes as the limits say, counted as bytes, and none more', async () => {
+  await using server = await serveOn((request, response) => {
+    request.resume();
+    response.end(Buffer.alloc(Number(request.url?.slice(1))));
+  });
+  await using out = broker(`http://127.0.0.1:${server.port}/*`, loopback, { limits: { requestBytes: 100, responseBytes: 200 } });
+  const send = (body: string | Buffer, answer: number): Promise<unknown> => out.fetch({ url: `http://127.0.0.1:${server.port}/${answer}`, method: 'POST', body }).then(({ body: { length } }) => length, (error: unknown) => error);
+  expect([await send('é'.repeat(50), 200), await send(Buffer.alloc(100), 0)]).toEqual([200, 0]);
+  for (const body of ['é'.repeat(51), Buffer.alloc(101)]) expect(await send(body, 0)).toMatchObject({ code: 'outbound.refused', message: expect.stringContaining('100 bytes') });
+  expect(await send('', 201)).toMatchObject({ code: 'outbound.failed', message: expect.stringContaining('more than 200 bytes') });
+});
+
+test('a name is asked of this machine, and what it means here is reached where its network is named', async () => {
+  await using server = await serveOn(ok);
+  await using out = broker(`http://localhost:${server.port}/`);
+  expect((await out.fetch({ url: `http://localhost:${server.port}/` })).status).toBe(200);
+});
+
+test('a name that nobody knows is a failure of the other side, not a refusal', async () => {
+  const lookup: LookupFunction = (_name, _options, callback) => { setImmediate(() => callback(Object.assign(new Error('getaddrinfo'), { code: 'ENOTFOUND' }), '')); };
+  await using out = broker('http://nobody.test/', loopback, { lookup });
+  await expect(out.fetch({ url: 'http://nobody.test/' })).rejects.toMatchObject({ code: 'outbound.failed', message: expect.stringContaining('ENOTFOUND') });
+});
+
+test.each([['0.0.0.0', '0.0.0.0/8'], ['[::]', '::/128']])('an allowed %s that leads to this machine is judged by whom the socket met', async (host, network) => {
+  let requests = 0;
+  await using server = await serveOn((_request, response) => { requests += 1; response.end(); }, '::');
+  await using out = broker(`http://${host}:${server.port}/`, [network]);
+  await expect(out.fetch({ url: `http://${host}:${server.port}/` })).rejects.toMatchObject({ code: 'outbound.refused', message: expect.stringContaining('not public') });
+  expect(requests).toBe(0);
+  await expect.poll(() => server.open()).toBe(0);
+});
+
+test('a broker that ends takes its connections along', async () => {
+  await using server = await serveOn(ok);
+  const out = broker(`http://127.0.0.1:${server.port}/`);
+  await out.fetch({ url: `http://127.0.0.1:${server.port}/` });
+  expect(server.open()).toBe(1);
+  await out[Symbol.asyncDispose]();
+  await expect.poll(() => server.open()).toBe(0);
+  await expect(out.fetch({ url: `http://127.0.0.1:${server.port}/` })).rejects.toMatchObject({ code: 'outbound.failed' });
 });
 
 test.each(['127.0.0.1', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '0.0.0.0', '[::1]', '[::]', '127.1', '2130706433', '0x7f.0.0.1', '017700000001', 'localhost', '169.254.169.254', '10.0.0.1', '[64:ff9b::7f00:1]'])(
@@ -61,7 +131,7 @@ test('a name that means another address the second time leads nowhere (DNS rebin
 
 test('of several addresses of a name only the allowed ones are tried', async () => {
   await using server = await serveOn(ok);
-  await using out = broker(`http://hook.test:${server.port}/`, ['127.0.0.2/32'], { lookup: names(['127.0.0.1', '::1', '10.0.0.1', '127.0.0.2']) });
+  await using out = broker(`http://hook.test:${server.port}/`, ['127.0.0.2/32'], { lookup: names(['127.0.0.1', '::1', 'fe80::1%lo', 'nonsense', '10.0.0.1', '127.0.0.2']) });
   expect((await out.fetch({ url: `http://hook.test:${server.port}/` })).status).toBe(200);
   expect(server.peers).toEqual(['127.0.0.2']);
 });
@@ -80,9 +150,13 @@ test('a redirect is not followed, whatever its number', async () => {
     hits += 1;
     response.writeHead(Number(request.url?.slice(1)), { location: 'http://169.254.169.254/latest/meta-data/' }).end();
   });
+  const statuses = [300, 301, 302, 303, 304, 307, 308, 399];
   await using out = broker(`http://127.0.0.1:${server.port}/*`);
-  for (const status of [301, 302, 303, 307, 308]) await expect(out.fetch({ url: `http://127.0.0.1:${server.port}/${status}` })).rejects.toMatchObject({ code: 'outbound.refused' });
-  expect(hits).toBe(5);
+  for (const status of statuses) {
+    await expect(out.fetch({ url: `http://127.0.0.1:${server.port}/${status}` })).rejects.toMatchObject({ code: 'outbound.refused', message: expect.stringContaining(`redirect (${status})`) });
+  }
+  expect(hits).toBe(statuses.length);
+  for (const status of [200, 299, 400, 404, 500, 599]) expect((await out.fetch({ url: `http://127.0.0.1:${server.port}/${status}` })).status).toBe(status);
 });
 
 test('a huge, an endless and a silent answer end at their limits', async () => {
@@ -94,7 +168,8 @@ test('a huge, an endless and a silent answer end at their limits', async () => {
   await using out = broker(`http://127.0.0.1:${server.port}/*`, loopback, { limits: { responseBytes: 1 << 20, totalMs: 700 } });
   for (const path of ['huge', 'endless', 'drip', 'silent']) {
     const started = performance.now();
-    await expect(out.fetch({ url: `http://127.0.0.1:${server.port}/${path}` }), path).rejects.toMatchObject({ code: 'outbound.failed' });
+    const message = path === 'drip' || path === 'silent' ? 'did not answer within 0.7 s' : 'more than 1048576 bytes';
+    await expect(out.fetch({ url: `http://127.0.0.1:${server.port}/${path}` }), path).rejects.toMatchObject({ code: 'outbound.failed', message: expect.stringContaining(message) });
     expect(performance.now() - started, path).toBeLessThan(5_000);
   }
 });
@@ -110,7 +185,7 @@ test('huge headers, broken answers and closed ports are failures of the other si
   const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
   await using out = new OutboundBroker({ rules: [{ url: `http://127.0.0.1:${port}/`, networks: loopback }, { url: 'http://127.0.0.1:1/', networks: loopback }] });
   await expect(out.fetch({ url: `http://127.0.0.1:${port}/` })).rejects.toMatchObject({ code: 'outbound.failed' });
-  await expect(out.fetch({ url: 'http://127.0.0.1:1/' })).rejects.toMatchObject({ code: 'outbound.failed' });
+  await expect(out.fetch({ url: 'http://127.0.0.1:1/' })).rejects.toMatchObject({ code: 'outbound.failed', message: expect.stringMatching(/^127.0.0.1:1 did not answer: ECONNREFUSED \S/) });
   raw.close();
 });
 
@@ -134,9 +209,20 @@ test('a secret goes out and never comes back (streamkit §2.10 #4)', async () =>
   expect(String(failing)).not.toContain(secret);
 });
 
+test('a secret that could not be kept out of replies is not sent, and one of bytes is', async () => {
+  await using server = await serveOn((request, response) => response.end(`${request.headers['x-key'] === 'bytes of a key'} ${request.headers['x-key']}`));
+  await using out = broker(`http://127.0.0.1:${server.port}/`);
+  const ask = (secrets: Record<string, string | Secret>) => out.fetch({ url: `http://127.0.0.1:${server.port}/`, secrets });
+  expect((await ask({ 'X-Key': new Secret(Buffer.from('bytes of a key')) })).body.toString()).toBe('true [redacted]');
+  await expect(ask({ 'x-key': 'short' })).rejects.toMatchObject({ code: 'config.invalid', message: expect.stringContaining('too short') });
+  await expect(ask({ [`x-${'y'.repeat(5_000)}`]: 'short' })).rejects.toSatisfy((error: Error) => error.message.length < 500);
+  for (const name of ['Host', 'cookie', 'x-forwarded-for']) await expect(ask({ [name]: 'a long enough secret' })).rejects.toMatchObject({ code: 'outbound.refused', message: expect.stringContaining('can not be set') });
+  expect(server.peers).toHaveLength(1);
+});
+
 test.each(['host', 'Connection', 'content-length', 'Transfer-Encoding', 'cookie', 'x-forwarded-for', 'proxy-authorization', 'upgrade', 'expect'])('the header %s can not be set', async (name) => {
   await using out = broker('http://127.0.0.1:9/');
-  await expect(out.fetch({ url: 'http://127.0.0.1:9/', headers: { [name]: 'x' } })).rejects.toMatchObject({ code: 'outbound.refused' });
+  await expect(out.fetch({ url: 'http://127.0.0.1:9/', headers: { [name]: 'x' } })).rejects.toMatchObject({ code: 'outbound.refused', message: expect.stringContaining(name) });
 });
 
 test('no more run at once than may, the rest wait in a bounded line, and a burst is limited', async () => {
@@ -163,9 +249,19 @@ test('who gives up, waiting or running, leaves his place to others', async () =>
   const second = out.fetch({ url: `http://127.0.0.1:${server.port}/ok`, signal: waiting.signal });
   const third = out.fetch({ url: `http://127.0.0.1:${server.port}/ok` });
   await wait(50);
+  await expect(out.fetch({ url: `http://127.0.0.1:${server.port}/ok`, signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
   waiting.abort();
   await expect(second).rejects.toMatchObject({ name: 'AbortError' });
   running.abort();
   await expect(first).rejects.toMatchObject({ name: 'AbortError' });
   expect((await third).status).toBe(200);
+});
+
+test('who waits for too long has waited for the one before him, and is told the time', async () => {
+  await using server = await serveOn(() => undefined);
+  await using out = broker(`http://127.0.0.1:${server.port}/`, loopback, { limits: { concurrent: 1, totalMs: 200 } });
+  const ask = () => out.fetch({ url: `http://127.0.0.1:${server.port}/` });
+  for (const answer of await Promise.allSettled([ask(), ask(), ask()])) {
+    expect(answer).toMatchObject({ reason: { code: 'outbound.failed', message: `127.0.0.1:${server.port} did not answer within 0.2 s.` } });
+  }
 });
