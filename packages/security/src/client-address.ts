@@ -1,5 +1,6 @@
 /** The address that a request comes from, seen through trusted proxies and their X-Forwarded-For. */
 import { WeirError } from '@weir/contracts/errors';
+import { withoutBlanks } from './header-fields.ts';
 import { canonicalAddress, type NetworkScope } from './networks.ts';
 
 const maxHeaderLength = 2_048;
@@ -35,7 +36,7 @@ export function clientAddress(peer: string, forwardedFor: string | readonly stri
 function firstUntrusted(hops: readonly string[], proxies: NetworkScope): string {
   let address: string | undefined;
   for (const hop of hops.toReversed()) {
-    address = parseHop(hop.trim());
+    address = parseHop(withoutBlanks(hop));
     if (address === undefined) throw refused('sent an X-Forwarded-For with a hop that is no address');
     if (!proxies.contains(address)) return address;
   }

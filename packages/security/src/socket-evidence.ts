@@ -1,5 +1,6 @@
 /** The token that a request brings, and where it was found: in a header, a cookie, or (where that is allowed) the address. */
 import type { IncomingHttpHeaders } from 'node:http';
+import { cookiesNamed } from './header-fields.ts';
 import { EvidenceRefused } from './identity.ts';
 
 export type PresentedToken = Readonly<{ token: string; from: 'header' | 'cookie' | 'query' }>;
@@ -13,7 +14,7 @@ export function presentedToken(
 ): PresentedToken | undefined {
   const found: PresentedToken[] = [
     ...headerTokens(headers.authorization).map((token) => ({ token, from: 'header' as const })),
-    ...(cookieName === undefined ? [] : cookiesNamed(headers.cookie, cookieName).map((token) => ({ token, from: 'cookie' as const }))),
+    ...(cookieName === undefined ? [] : cookieTokens(headers.cookie, cookieName).map((token) => ({ token, from: 'cookie' as const }))),
     ...(allowQueryTokens ? queryTokens(url).map((token) => ({ token, from: 'query' as const })) : []),
   ];
   if (found.length > 1) throw new EvidenceRefused('two tokens');
@@ -27,10 +28,10 @@ function headerTokens(header: string | undefined): string[] {
   return [token];
 }
 
-function cookiesNamed(header: string | undefined, name: string): string[] {
+function cookieTokens(header: string | undefined, name: string): string[] {
   if (header === undefined) return [];
   if (header.length > maxHeaderLength) throw new EvidenceRefused('cookie header');
-  return header.split(';').map((pair) => pair.trim()).filter((pair) => pair.startsWith(`${name}=`)).map((pair) => pair.slice(name.length + 1));
+  return cookiesNamed(header, name);
 }
 
 function queryTokens(url: string): string[] {

@@ -116,7 +116,7 @@ test('forwarded addresses are believed from trusted proxies only, from the right
 test('ports and brackets are accepted, anything else that is no address refuses the request', () => {
   const accepted = { '198.51.100.1:4711': '198.51.100.1', '[2001:DB8::1]:443': '2001:db8::1', '[2001:db8::1]': '2001:db8::1', '2001:db8::1': '2001:db8::1', '[::ffff:198.51.100.1]:1': '198.51.100.1' };
   for (const [hop, address_] of Object.entries(accepted)) expect(clientAddress('127.0.0.1', hop, trust)).toBe(address_);
-  for (const hop of ['', ' ', 'unknown', '_hidden', 'fe80::1%eth0', '198.51.100.1:', '198.51.100.1:99999', '[198.51.100.1]', '[::1', '[::1]x', '1.2.3.4:5:6', '198.51.100.1,', 'localhost', '198.51.100.1;proto=http']) {
+  for (const hop of ['', ' ', 'unknown', '_hidden', 'fe80::1%eth0', '198.51.100.1:', '198.51.100.1:99999', '[198.51.100.1]', '[::1', '[::1]x', '1.2.3.4:5:6', '198.51.100.1,', 'localhost', '198.51.100.1;proto=http', '\u00a0198.51.100.1', '198.51.100.1\u0085', '\ufeff198.51.100.1', '198.51.100.1\u000b', '198.51.100.1\n']) {
     expect(() => clientAddress('127.0.0.1', hop, trust), JSON.stringify(hop)).toThrow(refused);
   }
   expect(() => clientAddress('127.0.0.1', Array(33).fill('10.0.0.1').join(), trust)).toThrow(refused);
@@ -170,12 +170,13 @@ test('dffmpeg §2 #13: whatever X-Forwarded-For says, the client is the first fr
   for (const many of [1_000, 100_000]) expect(() => clientAddress('127.0.0.1', Array.from({ length: many }, () => '10.0.0.1'), trust)).toThrow(refused);
 });
 
+const bare = (text: string): string => text.replaceAll(/^[ \t]+|[ \t]+$/g, '');
 /** Undefined where the way from the right meets something that is no address before it meets a client, or there is nothing. */
 function modelClient(hops: readonly { text: string; is: 'trusted' | 'address' | 'other' }[]): string | undefined {
   let last: string | undefined;
   for (const { text, is } of hops.toReversed()) {
-    if (is === 'other' && canonicalAddress(text.trim()) === undefined) return undefined;
-    last = text.trim();
+    if (is === 'other' && canonicalAddress(bare(text)) === undefined) return undefined;
+    last = bare(text);
     const value = modelOf(last);
     const trusted = [['127.0.0.1', 32], ['10.0.0.0', 8], ['fd00::', 8]] as const;
     if (!trusted.some(([network, prefix]) => holds(modelOf(network), prefix, value))) return last;

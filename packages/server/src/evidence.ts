@@ -1,6 +1,7 @@
 /** Reads who a request says it comes from, and asks whether that is so. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { WeirError } from '@weir/contracts/errors';
+import { cookiesNamed } from '@weir/security/header-fields';
 import { EvidenceRefused, type Identities, type Identity } from '@weir/security/identity';
 import { after, type Maybe } from '@weir/security/maybe';
 import type { HeldGrant } from '@weir/security/principals';
@@ -71,9 +72,9 @@ function readBearer(header: string): string {
 /** The value of a cookie; two of one name are refused. */
 export function readCookie(header: string, name: string): string | undefined {
   if (header.length > 8_192) throw new EvidenceRefused('cookie header');
-  const found = header.split(';').map((pair) => pair.trim()).filter((pair) => pair.startsWith(`${name}=`));
+  const found = cookiesNamed(header, name);
   if (found.length > 1) throw new EvidenceRefused('two cookies of one name');
-  return found[0]?.slice(name.length + 1);
+  return found[0];
 }
 
 function readOnce(query: string, name: 'grant' | 'ticket' | 'token'): string | undefined {

@@ -6,6 +6,7 @@
  */
 import { createHmac, createSecretKey, generateKeyPairSync, randomBytes, sign, timingSafeEqual, verify, type KeyObject } from 'node:crypto';
 import { WeirError } from '@weir/contracts/errors';
+import { withoutBlanks } from '../header-fields.ts';
 import { parseContentDigest } from './content-digest.ts';
 import { parseSignature, parseSignatureInput, printSignature, printSignatureParams, signatureBase, signatureLabel, type SignatureInput } from './signature-fields.ts';
 
@@ -106,7 +107,7 @@ function parts(always: readonly string[], names: readonly string[], derived: Rea
     if (value === undefined) continue;
     // Several values of such a header are an ambiguity, not a message.
     if (typeof value !== 'string' || value.length > maxHeaderLength) return undefined;
-    values.set(`"${name}"`, value.trim());
+    values.set(`"${name}"`, withoutBlanks(value));
   }
   if (hasBody(headers) && !values.has('"content-digest"')) return undefined;
   return { required: [...always, ...names.map((name) => `"${name}"`).filter((name) => values.has(name))], valueOf: (component) => values.get(component) };
