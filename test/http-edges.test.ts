@@ -165,7 +165,7 @@ test('a JSON body over its limit is refused before it is read, and one that is n
   const bad = [
     '', '{', 'null', '[]', '1', '"x"', '{"expires_in":60,"unknown":1}', '{"__proto__":{"role":"admin"}}', '{"constructor":{"prototype":{}}}', '{"expires_in":"60"}', '{"expires_in":1e400}',
     '{"expires_in":60.5}', '{"expires_in":-1}', '{"permissions":["x","x y"]}', `{"permissions":${JSON.stringify(Array.from({ length: 101 }, () => 'read_content'))}}`, `${'['.repeat(100_000)}`, `${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`,
-    `{"role":"${'a'.repeat(900_000)}"}`, '{"expires_in":60}x', '\u{feff}{"expires_in":60}', '{"expires_in":60,}', "{'expires_in':60}", '{"expires_in":NaN}',
+    `{"role":"${'a'.repeat(900_000)}"}`, '{"expires_in":60}x', '\u{feff}{"expires_in":60}', '{"expires_in":60,}', "{'expires_in':60}", '{"expires_in":NaN}', '{"expires_in":60,"expires_in":60}', '{"expires_in":60,"\\u0065xpires_in":61}', '{"role":"\\ud800"}', '{"expires_in":60}\0',
   ];
   for (const body of bad) {
     const reply = await json(body);

@@ -96,8 +96,7 @@ function readHeader(encoded: string): Readonly<{ alg: string; kid: string; typ: 
 
 function decodeJson(encoded: string): unknown {
   const bytes = decodeBase64Url(encoded);
-  // A wrong UTF-8 sequence becomes U+FFFD, which no checked member allows.
-  return bytes && parseStrictJson(bytes.toString('utf8'), 3);
+  return bytes && parseStrictJson(bytes, 3);
 }
 
 function isSignedBy(key: TokenKey, signed: string, presented: Buffer): boolean {

@@ -3,9 +3,12 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { WeirError } from '@weir/contracts/errors';
 import { constantTimeEqual } from '@weir/security/secret';
+import { parseStrictJson } from '@weir/security/strict-json';
 
 /** Bodies that are parsed, or that a `dffmpeg` signature covers, in bytes. */
 export const maxBodyBytes = 1 << 20;
+/** Levels of a body that is parsed; recipes are the deepest. */
+const deepestBody = 32;
 /** A body that is held in memory arrives within this time. */
 const bodyDeadlineMs = 30_000;
 
@@ -42,9 +45,7 @@ export async function readJson(incoming: IncomingMessage, body: AsyncIterable<Ui
   const type = incoming.headers['content-type'];
   if (type === undefined || !/^application\/json\s*(;|$)/i.test(type)) throw new WeirError('request.invalid', 'Send the body as application/json.');
   const bytes = await readBody(incoming, maxBodyBytes, body);
-  try {
-    return JSON.parse(bytes.toString('utf8'));
-  } catch (cause) {
-    throw new WeirError('request.invalid', 'The body is not JSON.', { cause });
-  }
+  const value = parseStrictJson(bytes, deepestBody);
+  if (value === undefined) throw new WeirError('request.invalid', 'The body is not JSON in UTF-8 in which no member comes twice.');
+  return value;
 }
