@@ -1,6 +1,7 @@
 /** Passkeys and step-up by raw requests: what holds against a client that lies, repeats, or comes without a fresh proof. */
+import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Authenticator, type Lies } from './support/authenticator.ts';
+import { Authenticator, bytes, map, number, type Lies } from './support/authenticator.ts';
 import { send, type RawReply } from './support/raw-http.ts';
 import { makeProofsStale } from './support/stale-proofs.ts';
 import { dffmpegSigned, startWeir, type Client, type TestWeir } from './support/weir.ts';
@@ -94,7 +95,15 @@ const lies: readonly (readonly [string, Lies])[] = [
   ['of another origin', { origin: 'https://evil.example' }], ['of another port', { origin: 'http://localhost:1' }], ['for another host', { rpId: 'evil.example' }],
   ['without user verification', { flags: 0x01 }], ['without anybody present', { flags: 0x00 }], ['of another type', { type: 'webauthn.create' }],
   ['with a challenge of its own', { challenge: Buffer.alloc(32, 7).toString('base64url') }], ['of another user', { userHandle: Buffer.alloc(32, 1).toString('base64url') }],
-  ['of a copied authenticator, whose counter is behind', { counter: 1 }],
+  ['of a copied authenticator, whose counter is behind', { counter: 1 }], ['whose counter stands still', { counter: 11 }],
+  ['that names nobody', { userHandle: undefined }], ['made in a frame', { crossOrigin: true }], ['made in a frame of another page', { crossOrigin: true, topOrigin: 'https://evil.example' }],
+  ['of a page above without a frame', { topOrigin: 'https://evil.example' }], ['whose frame is no truth value', { crossOrigin: 'false' }],
+  ['of a host below', { rpId: 'a.localhost' }], ['for the same host with a final dot', { rpId: 'localhost.' }], ['for a host in capitals', { rpId: 'LOCALHOST' }],
+  ...['http://localhost', 'https://localhost', 'null', '', 'http://localhost:', 'HTTP://LOCALHOST', 'http://localhost.evil.example', 'http://evil.example/localhost', 'android:apk-key-hash:x'].map((of): [string, Lies] => [`of the origin "${of}"`, { origin: of }]),
+  ['that is backed up and can not be', { flags: 0x15 }], ['that announces extensions and has none', { flags: 0x85 }], ['that announces a key and has none', { flags: 0x45 }],
+  ['with bytes behind its data', { data: (data) => Buffer.concat([data, Buffer.alloc(1)]) }], ['with data cut off', { data: (data) => data.subarray(0, 36) }], ['without data', { data: () => Buffer.alloc(37) }],
+  ['whose signature is all zeros (ECDSA r = s = 0)', { signature: () => Buffer.from('3006020100020100', 'hex') }], ['whose signature is cut off', { signature: (made) => made.subarray(0, -1) }],
+  ['whose signature has another last byte', { signature: (made) => Buffer.concat([made.subarray(0, -1), Buffer.from([(made.at(-1) ?? 0) ^ 1])]) }], ['whose signature is no pair of numbers', { signature: () => Buffer.alloc(64, 1) }],
 ];
 test.each(lies)('an assertion %s is refused', async (_, lie) => {
   const { authenticator } = await withPasskey();
@@ -136,6 +145,43 @@ test('a registration is refused from another origin, without verification, for s
   const registration = new Authenticator(origin).register(await person.json('POST', '/auth/passkeys/challenge'));
   const make = { name: 'Phone', registration };
   expect([(await person.ask('POST', '/auth/passkeys', make)).status, (await person.ask('POST', '/auth/passkeys', make)).status]).toEqual([201, 400]);
+});
+
+const p256 = (): Record<string, string> => generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' }) as Record<string, string>;
+const half = (text = ''): Buffer => bytes(Buffer.from(text, 'base64url'));
+const ec2 = ({ x, y } = p256(), algorithm = -7, curve = 1, kind = 2): Buffer => map([[1, number(kind)], [3, number(algorithm)], [-1, number(curve)], [-2, half(x)], [-3, half(y)]]);
+const okp = (x = String(generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' }).x), algorithm = -8, curve = 6, kind = 1): Buffer => map([[1, number(kind)], [3, number(algorithm)], [-1, number(curve)], [-2, half(x)]]);
+const rsa = (modulusLength: number, publicExponent: number, algorithm = -257): Buffer => {
+  const { n, e } = generateKeyPairSync('rsa', { modulusLength, publicExponent }).publicKey.export({ format: 'jwk' });
+  return map([[1, number(3)], [3, number(algorithm)], [-1, half(n)], [-2, half(e)]]);
+};
+const exponentOne = map([[1, number(3)], [3, number(-257)], [-1, bytes(Buffer.alloc(256, 0xc1))], [-2, bytes(Buffer.from([1]))]]);
+const selfSigned = (more: readonly Buffer[]): Buffer => Buffer.concat([Buffer.from([0xa0 + 2 + more.length]), Buffer.from('63616c6726', 'hex'), Buffer.from('63736967', 'hex'), bytes(Buffer.alloc(70, 1)), ...more]);
+const certificates = Buffer.concat([Buffer.from('63783563', 'hex'), Buffer.from([0x81]), bytes(Buffer.alloc(300, 0x30))]);
+
+test.each<[string, () => Lies]>([['an Ed25519 key', () => ({ cose: okp() })], ['an RSA key of 2048 bits', () => ({ cose: rsa(2_048, 65_537) })], ['a key that may be backed up', () => ({ flags: 0x1d })]])('WebAuthn §7.1: a registration of %s is taken', async (_, lie) => {
+  const person = await signedIn();
+  const registration = new Authenticator(origin).register(await person.json('POST', '/auth/passkeys/challenge'), lie());
+  expect((await person.ask('POST', '/auth/passkeys', { name: 'Phone', registration })).status).toBe(201);
+});
+
+test.each<[string, () => Lies]>([
+  ['made in a frame', () => ({ crossOrigin: true })], ['under another page', () => ({ crossOrigin: true, topOrigin: 'https://evil.example' })], ['of another type', () => ({ type: 'webauthn.get' })],
+  ['under another credential id', () => ({ id: Buffer.alloc(32, 9).toString('base64url') })], ['that is backed up and can not be', () => ({ flags: 0x15 })], ['that announces extensions and has none', () => ({ flags: 0x85 })],
+  ...['packed', 'fido-u2f', 'tpm', 'apple', 'android-key', 'android-safetynet', 'compound', '', 'NONE'].map((format): [string, () => Lies] => [`of the format "${format}" without a statement`, () => ({ format })]),
+  ['that brings certificates', () => ({ format: 'packed', statement: selfSigned([certificates]) })], ['signed by nobody', () => ({ format: 'packed', statement: selfSigned([]) })], ['without attestation, with a statement', () => ({ statement: selfSigned([]) })],
+  ['of ES256 on P-384', () => ({ cose: ec2(p256(), -7, 2) })], ['of ES256 on secp256k1', () => ({ cose: ec2(p256(), -7, 8) })], ['of ES256 with an Ed25519 key', () => ({ cose: okp(undefined, -7) })], ['of EdDSA with a P-256 key', () => ({ cose: ec2(p256(), -8) })],
+  ['of EdDSA on X25519', () => ({ cose: okp(undefined, -8, 4) })], ['of an algorithm that was not asked for (ES512)', () => ({ cose: ec2(p256(), -36) })], ['of SHA-1 (RS1)', () => ({ cose: rsa(2_048, 65_537, -65_535) })],
+  ['of a point that is not on the curve', () => ({ cose: ec2({ x: Buffer.alloc(32, 1).toString('base64url'), y: Buffer.alloc(32, 1).toString('base64url') }) })], ['of half a point', () => ({ cose: ec2({ ...p256(), y: '' }) })],
+  ['of a short Ed25519 key', () => ({ cose: okp(Buffer.alloc(31, 1).toString('base64url')) })], ['of RSA with 1024 bits', () => ({ cose: rsa(1_024, 65_537) })], ['of RSA with the exponent 3', () => ({ cose: rsa(2_048, 3) })], ['of RSA with the exponent 1', () => ({ cose: exponentOne })],
+  ['with a member of its key twice', () => ({ cose: map([[1, number(2)], [3, number(-7)], [-1, number(1)], [-2, half(p256()['x'])], [-2, half(p256()['x'])]]) })], ['with an empty key', () => ({ cose: map([]) })], ['with a list for a key', () => ({ cose: Buffer.from([0x80]) })],
+  ['with bytes behind its data', () => ({ data: (data) => Buffer.concat([data, Buffer.alloc(3)]) })], ['with bytes behind its object', () => ({ object: (object) => Buffer.concat([object, Buffer.alloc(3)]) })], ['cut off', () => ({ object: (object) => object.subarray(0, -1) })],
+  ['with a length beyond all memory', () => ({ object: () => Buffer.from('5bffffffffffffffff', 'hex') })], ['with a map of endless members', () => ({ object: () => Buffer.from('bbffffffffffffffff', 'hex') })], ['nested without end', () => ({ object: () => Buffer.alloc(20_000, 0x81) })],
+  ['of indefinite length', () => ({ object: (object) => Buffer.concat([Buffer.from([0xbf]), object.subarray(1), Buffer.from([0xff])]) })], ['that is no map', () => ({ object: () => Buffer.from('80', 'hex') })], ['with a credential id that is longer than its data', () => ({ data: (data) => Buffer.concat([data.subarray(0, 53), Buffer.from([0xff, 0xff]), data.subarray(55)]) })],
+])('WebAuthn §7.1: a registration %s is refused', async (_, lie) => {
+  const person = await signedIn();
+  const registration = new Authenticator(origin).register(await person.json('POST', '/auth/passkeys/challenge'), lie());
+  expect(codeOf(await person.ask('POST', '/auth/passkeys', { name: 'Phone', registration }))).toBe('400 request.invalid');
 });
 
 test('a principal has at most twenty passkeys', async () => {

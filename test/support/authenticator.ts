@@ -3,7 +3,13 @@ import { createHash, generateKeyPairSync, randomBytes, sign, type KeyObject } fr
 
 type Options = Readonly<{ challenge: string; rpId?: string; rp?: Readonly<{ id: string }>; user?: Readonly<{ id: string }> }>;
 /** What is told other than it is. */
-export type Lies = Readonly<{ origin?: string; rpId?: string; type?: string; challenge?: string; flags?: number; counter?: number; userHandle?: string; crossOrigin?: boolean }>;
+export type Lies = Readonly<{
+  origin?: string; rpId?: string; type?: string; challenge?: string; flags?: number; counter?: number; userHandle?: string | undefined; crossOrigin?: unknown; topOrigin?: string;
+  /** The key in the form of COSE, the format of the attestation and its statement, the id that is spoken of beside it. */
+  cose?: Buffer; format?: string; statement?: Buffer; id?: string;
+  /** What becomes of the authenticator data, the attestation object and the signature when they are whole. */
+  data?: (data: Buffer) => Buffer; object?: (object: Buffer) => Buffer; signature?: (signature: Buffer) => Buffer;
+}>;
 
 const presentAndVerified = 0x05;
 const withCredential = 0x40;
@@ -33,28 +39,29 @@ export class Authenticator {
     this.userHandle = options.user?.id ?? '';
     const length = Buffer.alloc(2);
     length.writeUInt16BE(this.id.length);
-    const data = Buffer.concat([this.#data(options.rp?.id ?? '', withCredential, lies), Buffer.alloc(16), length, this.id, this.#cose]);
-    const attestationObject = Buffer.concat([Buffer.from([0xa3]), text('fmt'), text('none'), text('attStmt'), map([]), text('authData'), bytes(data)]);
-    return this.#answer({ clientDataJSON: this.#clientData('webauthn.create', options, lies).toString('base64url'), attestationObject: attestationObject.toString('base64url'), transports: ['internal'] });
+    const whole = (made: Buffer): Buffer => made;
+    const data = (lies.data ?? whole)(Buffer.concat([this.#data(options.rp?.id ?? '', withCredential, lies), Buffer.alloc(16), length, this.id, lies.cose ?? this.#cose]));
+    const attestationObject = Buffer.concat([Buffer.from([0xa3]), text('fmt'), text(lies.format ?? 'none'), text('attStmt'), lies.statement ?? map([]), text('authData'), bytes(data)]);
+    return this.#answer({ clientDataJSON: this.#clientData('webauthn.create', options, lies).toString('base64url'), attestationObject: (lies.object ?? whole)(attestationObject).toString('base64url'), transports: ['internal'] }, lies);
   }
 
   /** `AuthenticationResponseJSON`. */
   assert(options: Options, lies: Lies = {}): object {
-    const authenticatorData = this.#data(options.rpId ?? '', 0, lies);
+    const authenticatorData = (lies.data ?? ((made) => made))(this.#data(options.rpId ?? '', 0, lies));
     const clientData = this.#clientData('webauthn.get', options, lies);
     const signature = sign('sha256', Buffer.concat([authenticatorData, createHash('sha256').update(clientData).digest()]), this.#private);
     return this.#answer({
-      clientDataJSON: clientData.toString('base64url'), authenticatorData: authenticatorData.toString('base64url'), signature: signature.toString('base64url'),
-      userHandle: lies.userHandle ?? this.userHandle,
-    });
+      clientDataJSON: clientData.toString('base64url'), authenticatorData: authenticatorData.toString('base64url'), signature: (lies.signature ?? ((made) => made))(signature).toString('base64url'),
+      userHandle: 'userHandle' in lies ? lies.userHandle : this.userHandle,
+    }, lies);
   }
 
-  #answer(response: object): object {
-    return { id: this.credentialId, rawId: this.credentialId, type: 'public-key', authenticatorAttachment: 'platform', clientExtensionResults: {}, response };
+  #answer(response: object, { id = this.credentialId }: Lies): object {
+    return { id, rawId: id, type: 'public-key', authenticatorAttachment: 'platform', clientExtensionResults: {}, response };
   }
 
   #clientData(type: string, { challenge }: Options, lies: Lies): Buffer {
-    return Buffer.from(JSON.stringify({ type: lies.type ?? type, challenge: lies.challenge ?? challenge, origin: lies.origin ?? this.origin, crossOrigin: lies.crossOrigin ?? false }));
+    return Buffer.from(JSON.stringify({ type: lies.type ?? type, challenge: lies.challenge ?? challenge, origin: lies.origin ?? this.origin, crossOrigin: lies.crossOrigin ?? false, topOrigin: lies.topOrigin }));
   }
 
   #data(rpId: string, flags: number, lies: Lies): Buffer {
@@ -66,7 +73,7 @@ export class Authenticator {
 
 /** The little of CBOR (RFC 8949) that is needed. */
 const head = (major: number, value: number): Buffer => (value < 24 ? Buffer.from([major << 5 | value]) : value < 256 ? Buffer.from([major << 5 | 24, value]) : Buffer.from([major << 5 | 25, value >> 8, value & 255]));
-const number = (value: number): Buffer => (value >= 0 ? head(0, value) : head(1, -1 - value));
-const bytes = (value: Buffer): Buffer => Buffer.concat([head(2, value.length), value]);
+export const number = (value: number): Buffer => (value >= 0 ? head(0, value) : head(1, -1 - value));
+export const bytes = (value: Buffer): Buffer => Buffer.concat([head(2, value.length), value]);
 const text = (value: string): Buffer => Buffer.concat([head(3, Buffer.byteLength(value)), Buffer.from(value)]);
-const map = (entries: readonly (readonly [number, Buffer])[]): Buffer => Buffer.concat([head(5, entries.length), ...entries.flatMap(([key, value]) => [number(key), value])]);
+export const map = (entries: readonly (readonly [number, Buffer])[]): Buffer => Buffer.concat([head(5, entries.length), ...entries.flatMap(([key, value]) => [number(key), value])]);

@@ -7,14 +7,15 @@ import { JOSEError } from 'jose/errors';
 import { decodeBase64Url } from './base64.ts';
 import { EvidenceRefused } from './identity.ts';
 import type { Maybe } from './maybe.ts';
-import type { IssuerAlgorithm, IssuerKeys } from './issuer-keys.ts';
+import type { IssuerKeys } from './issuer-keys.ts';
+import type { PublicKeyAlgorithm } from './public-keys.ts';
 import { asRecord, parseStrictJson } from './strict-json.ts';
 
 export type ExternalIssuer = Readonly<{
   issuer: string;
   audience: string;
   keys: IssuerKeys;
-  algorithms: readonly IssuerAlgorithm[];
+  algorithms: readonly PublicKeyAlgorithm[];
   /** A claim's name, or a path such as `realm_access.roles`: a string, or a list of strings. */
   roleClaim: string;
   /** Role by what the claim says; the first entry that the token has counts. `*` fits every token. */
@@ -113,19 +114,22 @@ function readToken(token: string): Parts {
   if (!acceptedTypes.has(typ.toLowerCase())) throw new EvidenceRefused('external token type');
   const { iss, sub, iat, exp } = payload;
   if (typeof iss !== 'string' || typeof sub !== 'string' || !isSecond(iat) || !isSecond(exp)) throw new EvidenceRefused('external claims');
-  if (!/^[^\p{Cc}]{1,255}$/u.test(sub)) throw new EvidenceRefused('external subject');
+  if (!isSubject(sub)) throw new EvidenceRefused('external subject');
   return { header: { alg, kid }, claims: { iss, sub, iat, exp, all: payload } };
 }
+
+/** Of any alphabet, without control characters and halves of characters, which a store may not tell apart (RFC 7519 §4.1.2, OpenID Connect Core §2). */
+export const isSubject = (text: string): boolean => /^[^\p{Cc}\p{Cs}]{1,255}$/u.test(text);
 
 const isSecond = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value) && value >= 0 && value <= 253_402_300_799;
 
 function decodeJson(part: string): unknown {
   const bytes = decodeBase64Url(part);
-  return bytes && parseStrictJson(bytes.toString('utf8'), 8);
+  return bytes && parseStrictJson(bytes, 8);
 }
 
 async function verifySignature(
-  token: string, key: CryptoKey, { issuer, algorithm, nowSeconds }: Readonly<{ issuer: ExternalIssuer; algorithm: IssuerAlgorithm; nowSeconds: number }>,
+  token: string, key: CryptoKey, { issuer, algorithm, nowSeconds }: Readonly<{ issuer: ExternalIssuer; algorithm: PublicKeyAlgorithm; nowSeconds: number }>,
 ): Promise<void> {
   try {
     await jwtVerify(token, key, {

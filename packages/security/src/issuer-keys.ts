@@ -1,12 +1,8 @@
 /** The public keys of another issuer (a JWK Set, RFC 7517), read again in time, and kept for a while where that fails. */
 import { systemClock, type Clock } from '@weir/contracts/clock';
 import { importJWK, type CryptoKey, type JWK } from 'jose';
-import { decodeBase64Url } from './base64.ts';
+import { strongPublicKey, type PublicKeyAlgorithm } from './public-keys.ts';
 import { asRecord, parseStrictJson } from './strict-json.ts';
-
-export const issuerAlgorithms = ['EdDSA', 'ES256', 'RS256'] as const;
-/** `EdDSA` means Ed25519; RSA keys have at least 2048 bits. */
-export type IssuerAlgorithm = (typeof issuerAlgorithms)[number];
 
 /** The text of a JWK Set, and for how many seconds whoever gave it says that it holds. */
 export type ReadKeySet = () => Promise<Readonly<{ text: string; maxAgeSeconds?: number | undefined }>>;
@@ -22,7 +18,6 @@ const beforeFirstMs = 5_000;
 const staleMs = 60 * minuteMs;
 const mostKeys = 100;
 const maxSetLength = 262_144;
-const leastRsaBits = 2_048;
 const keyIdPattern = /^[\x21-\x7e]{1,256}$/;
 
 export class IssuerKeys {
@@ -44,7 +39,7 @@ export class IssuerKeys {
   }
 
   /** The key of that id for exactly that algorithm, or undefined. The id is a name in the set and nothing else. */
-  async find(keyId: string, algorithm: IssuerAlgorithm): Promise<CryptoKey | undefined> {
+  async find(keyId: string, algorithm: PublicKeyAlgorithm): Promise<CryptoKey | undefined> {
     if (!keyIdPattern.test(keyId)) return undefined;
     const name = `${algorithm} ${keyId}`;
     const isDue = this.#clock() >= this.#nextMs || !this.#byId.has(name);
@@ -76,7 +71,7 @@ export class IssuerKeys {
   }
 }
 
-type ImportedKey = Readonly<{ id: string; algorithm: IssuerAlgorithm; key: CryptoKey; text: string }>;
+type ImportedKey = Readonly<{ id: string; algorithm: PublicKeyAlgorithm; key: CryptoKey; text: string }>;
 
 /** Keys of a set that can verify; others (encryption, secrets, weak or unknown ones) are left out. A text that is no set is an error. */
 async function importSet(text: string, known: ReadonlyMap<string, ImportedKey>): Promise<readonly ImportedKey[]> {
@@ -97,28 +92,14 @@ async function importSet(text: string, known: ReadonlyMap<string, ImportedKey>):
   return imported;
 }
 
-type PublicKey = Readonly<{ id: string; algorithm: IssuerAlgorithm; jwk: JWK }>;
+type PublicKey = Readonly<{ id: string; algorithm: PublicKeyAlgorithm; jwk: JWK }>;
 
-/** Public members alone, so that a private half published by mistake is not taken in. Each kind of key has one algorithm here. */
+/** What a key says that it is for has to be this; each kind of key has one algorithm here. */
 function publicKeyOf(jwk: Readonly<Record<string, unknown>> | undefined): PublicKey | undefined {
-  const text = (name: string): string | undefined => (typeof jwk?.[name] === 'string' ? jwk[name] : undefined);
-  const id = text('kid');
-  if (jwk === undefined || id === undefined || !keyIdPattern.test(id)) return undefined;
+  const id = jwk?.['kid'];
+  if (jwk === undefined || typeof id !== 'string' || !keyIdPattern.test(id)) return undefined;
   if (jwk['use'] !== undefined && jwk['use'] !== 'sig') return undefined;
   if (jwk['key_ops'] !== undefined && !(Array.isArray(jwk['key_ops']) && jwk['key_ops'].includes('verify'))) return undefined;
-  const found = membersOf(text);
+  const found = strongPublicKey(jwk);
   return found === undefined || (jwk['alg'] !== undefined && jwk['alg'] !== found.algorithm) ? undefined : { id, ...found };
-}
-
-function membersOf(text: (name: string) => string | undefined): Omit<PublicKey, 'id'> | undefined {
-  const [kty, crv, x = '', y = '', n = '', e = ''] = ['kty', 'crv', 'x', 'y', 'n', 'e'].map(text);
-  if (kty === 'OKP' && crv === 'Ed25519' && decodeBase64Url(x)?.length === 32) return { algorithm: 'EdDSA', jwk: { kty, crv, x } };
-  if (kty === 'EC' && crv === 'P-256' && decodeBase64Url(x)?.length === 32 && decodeBase64Url(y)?.length === 32) return { algorithm: 'ES256', jwk: { kty, crv, x, y } };
-  if (kty === 'RSA' && e === 'AQAB' && bitsOf(decodeBase64Url(n)) >= leastRsaBits && n.length <= 1_400) return { algorithm: 'RS256', jwk: { kty, n, e } };
-  return undefined;
-}
-
-function bitsOf(modulus: Uint8Array | undefined): number {
-  const first = modulus?.[0];
-  return modulus === undefined || first === undefined || first === 0 ? 0 : modulus.length * 8 - Math.clz32(first) + 24;
 }

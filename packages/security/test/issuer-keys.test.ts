@@ -122,14 +122,16 @@ test('each kind of key verifies under its one algorithm', async () => {
   }
 });
 
-test('weak, cut and foreign keys are left out, and the others are taken', async () => {
+test('RFC 7517 §5, RFC 8725 §3.5: weak, cut and foreign keys are left out, and the others are taken', async () => {
   const short = pairOf('rsa', { modulusLength: 2_040 });
   const large = { ...rsa, n: `${rsa.n ?? ''}${'A'.repeat(1_400)}` };
   const padded = { ...rsa, n: Buffer.concat([Buffer.alloc(1), Buffer.from(rsa.n ?? '', 'base64url')]).toString('base64url') };
   const bad: readonly (readonly [object, 'EdDSA' | 'ES256' | 'RS256'])[] = [
     [short, 'RS256'], [large, 'RS256'], [padded, 'RS256'], [{ ...rsa, e: 'Aw' }, 'RS256'], [{ ...rsa, n: undefined }, 'RS256'], [{ ...rsa, n: '' }, 'RS256'], [{ ...rsa, n: `${rsa.n ?? ''}=` }, 'RS256'],
     [pairOf('ec', { namedCurve: 'P-384' }), 'ES256'], [{ ...ec, x: 'AAAA' }, 'ES256'], [{ ...ec, y: 'AAAA' }, 'ES256'], [{ ...ec, y: undefined }, 'ES256'], [{ ...ec, crv: 'secp256k1' }, 'ES256'], [{ ...ec, kty: 'OKP' }, 'ES256'],
-    [{ ...ed, x: 'AAAA' }, 'EdDSA'], [{ ...ed, crv: 'X25519' }, 'EdDSA'], [{ ...ed, x: undefined }, 'EdDSA'], [{ ...ed, kty: 'EC' }, 'EdDSA'],
+    [{ ...ec, y: ec.x }, 'ES256'], [{ ...ec, x: 'A'.repeat(43), y: 'A'.repeat(43) }, 'ES256'], [{ ...ec, kty: 'OKP', crv: 'Ed25519', y: undefined, alg: 'ES256' }, 'EdDSA'], [{ ...ec, kty: 'OKP' }, 'EdDSA'], [{ ...ec, kty: 'ec' }, 'ES256'],
+    [pairOf('rsa', { modulusLength: 1_024 }), 'RS256'], ...['AQ', 'Ag', 'BA', 'AQAC', 'AAEAAQ', 'AQABAA', '', 'AQAB='].map((e) => [{ ...rsa, e }, 'RS256'] as const), [pairOf('ec', { namedCurve: 'secp256k1' }), 'ES256'],
+    [{ ...ed, x: 'AAAA' }, 'EdDSA'], [{ ...ed, x: `${ed.x ?? ''}=` }, 'EdDSA'], [{ ...ed, x: (ed.x ?? '').replaceAll(/[-_]|^./g, '+') }, 'EdDSA'], [{ ...ed, crv: 'X25519' }, 'EdDSA'], [{ ...ed, x: undefined }, 'EdDSA'], [{ ...ed, kty: 'EC' }, 'EdDSA'],
   ];
   for (const [jwk, algorithm] of bad) {
     expect(await findIn({ ...jwk, kid: 'k' }, algorithm), JSON.stringify(jwk)).toBe(false);

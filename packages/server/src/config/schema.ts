@@ -4,7 +4,7 @@ import { Cidr, RoleName } from '@weir/contracts/identity';
 import { ProviderName } from '@weir/contracts/sign-in';
 import { compileNames, compilePaths } from '@weir/security/globs';
 import { compileHosts } from '@weir/security/hosts';
-import { issuerAlgorithms } from '@weir/security/issuer-keys';
+import { publicKeyAlgorithms } from '@weir/security/public-keys';
 import { compileOrigins } from '@weir/security/origins';
 import { allowlists, defineRoles, permissions } from '@weir/security/roles';
 import { Secret } from '@weir/security/secret';
@@ -62,7 +62,7 @@ const Issuer = z.strictObject({
   jwks_uri: z.string().optional().meta({ description: 'Where its public keys are: https, or http on this machine' }),
   allow_networks: allowNetworks,
   jwks_file: z.string().min(1).max(4_096).optional().meta({ description: 'A file with its public keys, in place of jwks_uri' }),
-  algorithms: z.array(z.enum(issuerAlgorithms)).min(1).max(3).default([...issuerAlgorithms]).meta({ description: 'What its tokens may be signed with' }),
+  algorithms: z.array(z.enum(publicKeyAlgorithms)).min(1).max(3).default([...publicKeyAlgorithms]).meta({ description: 'What its tokens may be signed with' }),
   role_claim: z.string().min(1).max(256).meta({ description: 'The claim that the role is read from: a name, or a path such as realm_access.roles' }),
   role_map: z.record(z.string().min(1).max(256), RoleName).meta({ description: 'Role here by value there; the first that fits; "*" fits every token. A token that none fits is refused' }),
   create: z.boolean().default(false).meta({ description: 'Make a principal for a subject that is not known yet' }),

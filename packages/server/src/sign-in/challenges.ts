@@ -26,7 +26,8 @@ export async function useChallenge(app: App, purpose: ChallengePurpose, clientDa
   return used?.subject === subject ? challenge : undefined;
 }
 
-const ClientData = z.looseObject({ challenge: z.string().max(64) });
+/** Our pages stand in no frame of another origin (`frame-ancestors`), so an answer from within one was not asked for by us (WebAuthn §7.1, §7.2). */
+const ClientData = z.looseObject({ challenge: z.string().max(64), crossOrigin: z.literal(false).optional(), topOrigin: z.undefined().optional() });
 
 function readChallenge(clientDataJson: string): string | undefined {
   try {

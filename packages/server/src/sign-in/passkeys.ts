@@ -6,14 +6,12 @@ import type { Assertion, AssertionOptions, CreationOptions, Registration } from 
 import { listPasskeys, passkeyByCredential, type PasskeyRow } from '@weir/data/security-stores/passkeys';
 import { readStrings } from '@weir/data/security-stores/identity-store';
 import { EvidenceRefused } from '@weir/security/identity';
-import { verifyAuthenticationResponse, verifyRegistrationResponse } from '@simplewebauthn/server';
+import { verifyAuthenticationResponse } from '@simplewebauthn/server';
 import type { z } from 'zod';
 import type { App } from '../app.ts';
+import { passkeyAlgorithms, verifiedCredential } from './attestation.ts';
 import { challengeLifeMs, newChallenge, useChallenge, type ChallengePurpose } from './challenges.ts';
 import { requireRelyingParty } from './page-address.ts';
-
-/** EdDSA, ES256, RS256 (COSE, RFC 9053). */
-const algorithms = [-8, -7, -257];
 
 /** Options for a new passkey of `principal`: discoverable, verified by PIN or body, at this host; authenticators that hold one are left out. */
 export async function creationOptions(app: App, incoming: IncomingMessage, principal: string): Promise<z.input<typeof CreationOptions>> {
@@ -22,7 +20,7 @@ export async function creationOptions(app: App, incoming: IncomingMessage, princ
   return {
     challenge: await newChallenge(app, 'passkey-add', principal), timeout: challengeLifeMs, rp: { id: party.id, name: 'Weir' }, attestation: 'none',
     user: { id: userHandle(app, principal).toString('base64url'), name: principal, displayName: principal },
-    pubKeyCredParams: algorithms.map((alg) => ({ type: 'public-key', alg })),
+    pubKeyCredParams: passkeyAlgorithms.map((alg) => ({ type: 'public-key', alg })),
     excludeCredentials: known.filter((row) => row.rp_id === party.id).map((row) => ({ type: 'public-key', ...descriptor(row) })),
     authenticatorSelection: { residentKey: 'required', requireResidentKey: true, userVerification: 'required' },
   };
@@ -35,13 +33,8 @@ export async function verifyRegistration(
   const party = requireRelyingParty(app, incoming);
   const challenge = await useChallenge(app, 'passkey-add', registration.response.clientDataJSON, principal);
   if (challenge === undefined) throw new WeirError('request.invalid', 'Adding a passkey took longer than five minutes, or was tried twice; start again.');
-  const { id, rawId, response: { clientDataJSON, attestationObject, transports = [] } } = registration;
-  const verified = await verifyRegistrationResponse({
-    response: { id, rawId, type: 'public-key', clientExtensionResults: {}, response: { clientDataJSON, attestationObject } },
-    expectedChallenge: challenge, expectedOrigin: party.origin, expectedRPID: party.id, requireUserVerification: true, supportedAlgorithmIDs: algorithms,
-  }).catch((cause: unknown) => { throw notAPasskey(cause); });
-  if (!verified.verified) throw notAPasskey(undefined);
-  const { credential } = verified.registrationInfo;
+  const credential = await verifiedCredential(registration, { challenge, origin: party.origin, rpId: party.id }).catch((cause: unknown) => { throw notAPasskey(cause); });
+  const { transports = [] } = registration.response;
   return { credential: credential.id, public_key: credential.publicKey, counter: credential.counter, rp_id: party.id, transports: JSON.stringify(transports) };
 }
 
@@ -69,7 +62,9 @@ export async function verifyAssertion(
   if (challenge === undefined) throw new EvidenceRefused('passkey challenge');
   const passkey = await passkeyByCredential(app.data.read, id);
   if (passkey === undefined || passkey.rp_id !== party.id) throw new EvidenceRefused('passkey unknown');
-  if (handle !== undefined && handle !== userHandle(app, passkey.principal).toString('base64url')) throw new EvidenceRefused('passkey of another', passkey.principal);
+  // Who is not known by anything else has to be named by the authenticator too (§7.2 step 6).
+  const isNamed = handle === undefined ? purpose !== 'passkey-sign-in' : handle === userHandle(app, passkey.principal).toString('base64url');
+  if (!isNamed) throw new EvidenceRefused('passkey of another', passkey.principal);
   const verified = await verifyAuthenticationResponse({
     response: { id, rawId, type: 'public-key', clientExtensionResults: {}, response: { clientDataJSON, authenticatorData, signature } },
     expectedChallenge: challenge, expectedOrigin: party.origin, expectedRPID: party.id, requireUserVerification: true,
