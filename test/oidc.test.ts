@@ -187,6 +187,8 @@ async function byLiar(falsehood: Falsehood, change: (query: URLSearchParams) => 
 
 test('the liar is believed when it does not lie, or what follows shows nothing', async () => {
   expect(await byLiar({})).toBe('/');
+  // The first half of the SHA-256 of its access token "a", and of the SHA-512.
+  for (const half of ['ypeBEsobvcr6wjGzmiPcTQ', 'H0D8ktokFpR1CXnubPWC8tXX0o4YM13gWrxU0FYOD1M']) expect(await byLiar({ claims: { azp: 'weir', at_hash: half } })).toBe('/');
 });
 
 const past = Math.floor(Date.now() / 1_000) - 3_600;
@@ -194,7 +196,10 @@ const falsehoods: readonly (readonly [string, Falsehood])[] = [
   ['with another nonce', { claims: { nonce: 'another' } }], ['without a nonce', { claims: { nonce: undefined } }], ['of another issuer', { claims: { iss: 'https://evil.example' } }],
   ['for another client', { claims: { aud: 'other' } }], ['for two clients without saying which', { claims: { aud: ['weir', 'other'] } }], ['that expired', { claims: { exp: past } }],
   ['of the future', { claims: { nbf: past + 7_200 } }], ['without a subject', { claims: { sub: undefined } }], ['signed by an unknown key', { foreignKey: true }],
-  ['without a signature', { header: { alg: 'none' } }], ['of another algorithm', { header: { alg: 'HS256' } }], ['with a critical header', { header: { crit: ['x'], x: 1 } }],
+  ['without a signature', { header: { alg: 'none' } }], ['of another algorithm', { header: { alg: 'HS256' } }], ['for another party', { claims: { azp: 'other' } }], ['for one client in a list, and another party', { claims: { aud: ['weir'], azp: 'other' } }], ['with the hash of another access token', { claims: { at_hash: 'AAAAAAAAAAAAAAAAAAAAAA' } }],
+  ['whose subject is half a character', { claims: { sub: '\ud800' } }], ['whose subject is too long', { claims: { sub: 'a'.repeat(256) } }], ['whose subject is a number', { claims: { sub: 7 } }], ['whose end is text', { claims: { exp: '99999999999' } }],
+  ['whose nonce is a list', { claims: { nonce: [] } }], ['whose issuer is a list', { claims: { iss: [] } }], ['without an end', { claims: { exp: undefined } }], ['without a beginning', { claims: { iat: undefined } }],
+  ['with a critical header', { header: { crit: ['x'], x: 1 } }],
 ];
 test.each(falsehoods)('an ID token %s is refused', async (_, falsehood) => {
   expect(await byLiar(falsehood)).toBe('/sign-in?problem=refused');

@@ -1,5 +1,8 @@
 /** What a provider says of somebody, and what that makes them here. */
+import { hash } from 'node:crypto';
+import { WeirError } from '@weir/contracts/errors';
 import { externalName, type Subject } from '@weir/data/security-stores/external-identities';
+import { isSubject } from '@weir/security/external-issuers';
 import type { OidcSettings } from '../config/schema.ts';
 
 export type Claims = Readonly<Record<string, unknown>>;
@@ -46,3 +49,18 @@ export function claimAt(claims: Claims, path: string): unknown {
 
 const stringsOf = (value: unknown): string[] =>
   (Array.isArray(value) ? value : [value]).filter((item): item is string => typeof item === 'string').slice(0, 1_000);
+
+const hashByLength: Readonly<Record<number, string>> = { 22: 'sha256', 32: 'sha384', 43: 'sha512' };
+
+/**
+ * What a client has to look at beside what the library does (OpenID Connect Core §2, §3.1.3.7 and §3.1.3.8): the party that the ID token
+ * was made for, the access token that it came with, and a subject that can be kept as it is. Throws `identity.required`.
+ */
+export function requireForUs({ sub, azp, at_hash: half }: Claims & Readonly<{ sub: string }>, clientId: string, accessToken: string): void {
+  if (!isSubject(sub)) throw new WeirError('identity.required', 'The provider named a subject that can not be kept.');
+  if (azp !== undefined && azp !== clientId) throw new WeirError('identity.required', 'The ID token was made for another client.');
+  if (half === undefined) return;
+  const algorithm = typeof half === 'string' ? hashByLength[half.length] : undefined;
+  const digest = algorithm === undefined ? undefined : hash(algorithm, accessToken, 'buffer');
+  if (digest?.subarray(0, digest.length / 2).toString('base64url') !== half) throw new WeirError('identity.required', 'The ID token came with another access token.');
+}

@@ -16,7 +16,7 @@ import { authorizationCodeGrant, buildAuthorizationUrl, calculatePKCECodeChallen
 import { z } from 'zod';
 import type { App } from '../app.ts';
 import { readCookie } from '../evidence.ts';
-import { claimAt, claimsNeeded, type Claims } from './oidc-claims.ts';
+import { claimAt, claimsNeeded, requireForUs, type Claims } from './oidc-claims.ts';
 import type { OidcProvider } from './oidc-provider.ts';
 import { pageAddress } from './page-address.ts';
 import { cookieText } from './session-cookie.ts';
@@ -83,6 +83,7 @@ export async function endWay(app: App, provider: OidcProvider, incoming: Incomin
     });
     const said = tokens.claims();
     if (said === undefined) throw new WeirError('identity.required', 'The provider sent no ID token.');
+    requireForUs(said, provider.settings.client_id, tokens.access_token);
     const claims = await completed(configuration, provider, { ...said }, said.sub, tokens.access_token);
     return { errand, claims, subject: said.sub, provedAtMs: (said.auth_time ?? 0) * 1_000 };
   } catch (error) {
