@@ -41,10 +41,4 @@ export class Directory<T> {
     this.#known.delete(key);
     this.#absent.delete(key);
   }
-
-  clear(): void {
-    this.#moves += 1;
-    this.#known.clear();
-    this.#absent.clear();
-  }
 }

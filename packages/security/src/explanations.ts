@@ -24,8 +24,10 @@ export function sentenceOf({ clause, held, policy, owner }: TraceStep, subject: 
 }
 
 const windowOf = ({ validFromMs: from, validUntilMs: until }: AccessPolicy): string => {
-  if (from === 0 && until === Infinity) return 'at any time';
-  return [from === 0 ? '' : `from ${new Date(from).toISOString()}`, until === Infinity ? '' : `until ${new Date(until).toISOString()}`].filter((part) => part !== '').join(' ');
+  const bounds: string[] = [];
+  if (from > 0) bounds.push(`from ${new Date(from).toISOString()}`);
+  if (until < Infinity) bounds.push(`until ${new Date(until).toISOString()}`);
+  return bounds.length === 0 ? 'at any time' : bounds.join(' ');
 };
 
 /** What is said by the gate itself and not by a policy. */
@@ -33,7 +35,7 @@ function generalSentence(clause: string, held: boolean, name: string): string {
   if (clause.startsWith('permission ')) return `${name} ${held ? 'holds' : 'lacks'} the ${clause}.`;
   switch (clause) {
     case 'permission': return 'That permission is all that it takes.';
-    case 'own': return `${name} owns the object, or acts on what is ${name === 'Nobody signed in' ? 'its' : 'their'} own.`;
+    case 'own': return `${name} owns the object, or acts on what is their own.`;
     case 'all': return `${name} reaches everybody’s objects.`;
     case 'leased': return `${name} holds the lease of the job.`;
     case 'absent': return 'There is no such object.';

@@ -41,12 +41,6 @@ export class Generations<T> {
     this.#old.delete(key);
   }
 
-  clear(): void {
-    this.#young.clear();
-    this.#old.clear();
-    this.#youngWeight = 0;
-  }
-
   #age(): void {
     this.#old = this.#young;
     this.#young = new Map();

@@ -3,7 +3,7 @@
 /** Each field as UTF-8 or raw bytes behind its length in four big-endian bytes. */
 export function lengthPrefixed(...fields: readonly (string | Uint8Array)[]): Buffer {
   return Buffer.concat(fields.flatMap((field) => {
-    const bytes = typeof field === 'string' ? Buffer.from(field, 'utf8') : field;
+    const bytes = Buffer.from(field);
     const length = Buffer.alloc(4);
     length.writeUInt32BE(bytes.length);
     return [length, bytes];

@@ -39,8 +39,9 @@ export function parseMasterKeys(text: string): MasterKeys {
   if (!Array.isArray(list) || list.length === 0 || list.length > maxKeys) throw refused('it needs 1 to 32 keys');
   const keys = list.map(parseKey);
   if (new Set(keys.map(({ id }) => id)).size !== keys.length) throw refused('two keys have the same id');
-  if (typeof current !== 'string' || !keys.some(({ id }) => id === current)) throw refused('"current" names none of its keys');
-  return { current, keys };
+  const sealing = keys.find(({ id }) => id === current);
+  if (sealing === undefined) throw refused('"current" names none of its keys');
+  return { current: sealing.id, keys };
 }
 
 function parseKey(value: unknown): MasterKey {

@@ -15,5 +15,5 @@ export function hashOneTimeSecret(purpose: string, secret: string): string {
 
 /** Whether `presented` is the secret whose digest is stored. */
 export function matchesOneTimeSecret(purpose: string, presented: string, storedHash: string): boolean {
-  return constantTimeEqual(Buffer.from(hashOneTimeSecret(purpose, presented), 'latin1'), Buffer.from(storedHash, 'latin1'));
+  return constantTimeEqual(Buffer.from(hashOneTimeSecret(purpose, presented)), Buffer.from(storedHash));
 }

@@ -122,12 +122,12 @@ function takeFirst<T>(items: Iterable<T>, count: number): T[] {
 
 function bytesOf(secret: string | Uint8Array | Secret): Buffer {
   if (secret instanceof Secret) return secret.reveal();
-  return typeof secret === 'string' ? Buffer.from(secret, 'utf8') : Buffer.from(secret);
+  return Buffer.from(secret);
 }
 
 function formsOf(bytes: Buffer): readonly string[] {
-  const text = bytes.toString('utf8');
-  const isText = Buffer.from(text, 'utf8').equals(bytes);
+  const text = bytes.toString();
+  const isText = Buffer.from(text).equals(bytes);
   const hex = bytes.toString('hex');
   const encoded = isText ? encodeURIComponent(text) : percentEncoded(bytes);
   const base64 = base64Within(bytes);

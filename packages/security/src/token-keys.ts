@@ -63,14 +63,14 @@ export function sharedSecretKey(id: string, secret: string, setting: string): To
   if (weakness !== undefined) {
     throw new WeirError('config.invalid', `${setting} ${weakness}. Set it to fresh randomness: openssl rand -base64 48`, { facts: { setting } });
   }
-  return { id, algorithm: 'HS256', secret: createSecretKey(secret, 'utf8') };
+  return { id, algorithm: 'HS256', secret: createSecretKey(Buffer.from(secret)) };
 }
 
 /** Why a secret must not sign anything, as the end of a sentence; undefined for a good one. */
 export function weaknessOf(secret: string): string | undefined {
   const letters = secret.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
   if (placeholders.some((placeholder) => letters.includes(placeholder))) return 'is a placeholder';
-  const bytes = Buffer.from(secret, 'utf8');
+  const bytes = Buffer.from(secret);
   if (bytes.length < shortestSecret) return 'is shorter than 32 bytes';
   if (new Set(bytes).size < fewestDistinctBytes) return 'repeats a few characters';
   const unpadded = secret.replace(/=+$/, '').replaceAll('+', '-').replaceAll('/', '_');

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { Directory } from '../src/directory.ts';
 import { Epochs, type EpochStore } from '../src/epochs.ts';
@@ -51,6 +52,61 @@ test('a node that could not read for a second admits nothing, and a clock set ba
   store.broken = false;
   await epochs.ensureFresh();
   expect(epochs.fresh).toBe(true);
+});
+
+test('only moves are told, each listener hears them until it stops, and the last number is known', async () => {
+  const store = new MovableStore();
+  const epochs = new Epochs(store);
+  const told: [string, readonly string[]][] = [];
+  const stop = epochs.onMove((subjects) => { told.push(['first', subjects]); });
+  epochs.onMove((subjects) => { told.push(['second', subjects]); });
+  await epochs.refresh();
+  expect([told, epochs.sequence]).toEqual([[], 0]);
+  store.move('a');
+  await epochs.refresh();
+  stop();
+  for (const subject of ['b', 'c', 'd']) store.move(subject);
+  await epochs.refresh();
+  expect(told).toEqual([['first', ['a']], ['second', ['a']], ['second', ['b', 'c', 'd']]]);
+  expect(epochs.sequence).toBe(4);
+});
+
+test('what is fresh is not read again, by the clock of the process where no other is given', async () => {
+  let readings = 0;
+  const epochs = new Epochs({ since: async (sequence) => { readings += 1; return { sequence, subjects: [] }; } });
+  expect(epochs.fresh).toBe(false);
+  await epochs.ensureFresh();
+  expect([epochs.fresh, readings]).toEqual([true, 1]);
+  await epochs.ensureFresh();
+  expect(readings).toBe(1);
+});
+
+test('a refusal says why, keeps what the store said, and leaves no timer behind', async () => {
+  vi.useFakeTimers();
+  try {
+    const store = new MovableStore();
+    const epochs = new Epochs(store);
+    await epochs.ensureFresh();
+    store.broken = true;
+    await vi.advanceTimersByTimeAsync(1_000);
+    await expect(epochs.ensureFresh()).rejects.toMatchObject({ message: expect.stringContaining('nothing is admitted'), cause: { message: 'the store is away' } });
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('polling keeps no process alive, and ends', async () => {
+  const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const store = new MovableStore();
+  const epochs = new Epochs(store);
+  const before = timers();
+  await epochs.start(() => undefined);
+  expect(timers()).toBe(before);
+  epochs.stop();
+  store.move('late');
+  await wait(300);
+  expect(epochs.sequence).toBe(0);
 });
 
 test('a row that moves while it is read is not kept', async () => {
@@ -110,6 +166,27 @@ test('a store that never answers ends what runs after five seconds, once, and ho
     expect(lost).toBe(0);
     await vi.advanceTimersByTimeAsync(20_000);
     expect(lost).toBe(1);
+    epochs.stop();
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('what runs ends five seconds after the last reading, and whoever stopped listening does not hear of it', async () => {
+  vi.useFakeTimers();
+  try {
+    const store = new SilentStore();
+    const epochs = new Epochs(store, () => Date.now());
+    const heard: string[] = [];
+    const stop = epochs.onLost(() => { heard.push('stopped'); });
+    epochs.onLost(() => { heard.push('listening'); });
+    await epochs.start(() => undefined);
+    store.silent = true;
+    stop();
+    await vi.advanceTimersByTimeAsync(4_999);
+    expect(heard).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(heard).toEqual(['listening']);
     epochs.stop();
   } finally {
     vi.useRealTimers();

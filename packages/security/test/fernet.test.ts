@@ -1,3 +1,4 @@
+import { createCipheriv, createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { openFernet, parseFernetKey } from '../src/fernet.ts';
@@ -27,6 +28,33 @@ test('another key, a changed byte anywhere, and a cut are refused', () => {
     expect(() => openFernet(key, changed.toString('base64url'))).toThrow(wrong);
     expect(() => openFernet(key, bytes.subarray(0, at).toString('base64url'))).toThrow(wrong);
   }
+});
+
+/** A token that is signed as it should be, whatever is in it. */
+function signed({ version = 0x80, body }: { version?: number; body: Buffer }): string {
+  const head = Buffer.concat([Buffer.of(version), Buffer.alloc(8), Buffer.alloc(16, 7), body]);
+  return Buffer.concat([head, createHmac('sha256', parseFernetKey(ofPython.key).signing).update(head).digest()]).toString('base64url');
+}
+function encrypted(plain: Buffer, padded = true): Buffer {
+  const cipher = createCipheriv('aes-128-cbc', parseFernetKey(ofPython.key).encryption, Buffer.alloc(16, 7)).setAutoPadding(padded);
+  return Buffer.concat([cipher.update(plain), cipher.final()]);
+}
+
+test('what the right key signed opens up to 4 096 characters, if it is a token of this version with whole blocks and a padding', () => {
+  const key = parseFernetKey(ofPython.key);
+  for (const length of [0, 15, 16, 3_007]) expect(openFernet(key, signed({ body: encrypted(Buffer.alloc(length, 1)) }))).toEqual(Buffer.alloc(length, 1));
+  const good = encrypted(Buffer.from('good'));
+  const bad = [
+    signed({ body: encrypted(Buffer.alloc(3_024)) }), signed({ version: 0x81, body: good }), signed({ body: Buffer.alloc(0) }), signed({ body: good.subarray(1) }), signed({ body: Buffer.concat([good, Buffer.of(0)]) }),
+  ];
+  for (const token of bad) expect(() => openFernet(key, token)).toThrow(wrong);
+  expect(() => openFernet(key, signed({ body: encrypted(Buffer.alloc(16, 0x11), false) }))).toThrow(expect.objectContaining({ code: 'keys.wrong', cause: expect.any(Error), message: expect.stringContaining('its row names') }));
+});
+
+test('a token and a key have nothing around them', () => {
+  const key = parseFernetKey(ofPython.key);
+  for (const token of [` ${ofPython.token}`, `${ofPython.token} `, `${ofPython.token}\n`, `.${ofPython.token}`, `${ofPython.token}===`, `${ofPython.token}=A`]) expect(() => openFernet(key, token), token).toThrow(wrong);
+  for (const text of [` ${ofPython.key}`, `${ofPython.key}=`, `${ofPython.key}\n`, `x${ofPython.key}`]) expect(() => parseFernetKey(text), text).toThrow(expect.objectContaining({ message: expect.stringContaining('written as fernet:') }));
 });
 
 test('whatever is given, it opens or is refused, and never shows what it was given', () => {

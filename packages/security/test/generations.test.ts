@@ -40,6 +40,26 @@ test('what is used at least once in a generation stays, however many others come
   }
 });
 
+test('a cache is filled to what it may weigh before anything goes, whatever is set again or deleted on the way', () => {
+  const cache = new Generations<number>(4);
+  const kept = (...keys: string[]): boolean[] => keys.map((key) => cache.get(key) !== undefined);
+  cache.set('a', 1);
+  for (let at = 0; at < 5; at += 1) cache.set('a', at);
+  cache.set('going', 1);
+  cache.delete('going');
+  for (const key of ['b', 'c', 'd']) cache.set(key, 1);
+  expect([cache.size, kept('c', 'd')]).toEqual([4, [true, true]]);
+  // One that is set again counts once, and one that is deleted is gone from both generations.
+  cache.set('a', 7);
+  expect([cache.size, cache.get('a')]).toEqual([3, 7]);
+  cache.delete('d');
+  expect([cache.size, kept('a', 'd', 'b', 'c')]).toEqual([2, [true, false, false, true]]);
+  cache.set('whole', 1, 3);
+  expect(cache.get('whole', 3), 'heavier than a generation').toBeUndefined();
+  cache.set('half', 1, 2);
+  expect(cache.get('half', 2)).toBe(1);
+});
+
 test('names that nobody has push out no row that is there', async () => {
   let loads = 0;
   const directory = new Directory<string>(async (key) => {

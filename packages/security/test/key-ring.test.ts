@@ -95,6 +95,26 @@ test('the master key file reads as it was printed', () => {
   expect(printMasterKeys(read)).toBe(text);
 });
 
+test('a master key is named as file names are', () => {
+  for (const id of ['', 'A', 'a.b', 'a b', 'ä', 'a\n', 'a'.repeat(33)]) expect(() => newMasterKey(id), id).toThrow(expect.objectContaining({ code: 'config.invalid', message: expect.stringContaining('at most 32') }));
+  expect(newMasterKey('a'.repeat(32)).secret.reveal()).toHaveLength(32);
+});
+
+test('a refused master key file says what is wrong with it and what to do', () => {
+  const key = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=';
+  const good = { version: 1, current: 'a', keys: [{ id: 'a', key }] };
+  const many = (count: number) => Array.from({ length: count }, (_, at) => ({ id: `k${at}`, key }));
+  for (const [file, why] of [
+    [{ version: 1, current: 'a', kyes: good.keys }, 'needs exactly "version", "current" and "keys"'], [[], 'needs exactly "version"'], [{ ...good, version: '1' }, 'version is not 1'],
+    [{ ...good, keys: [] }, '1 to 32 keys'], [{ ...good, keys: {} }, '1 to 32 keys'], [{ ...good, keys: many(33) }, '1 to 32 keys'], [{ ...good, keys: [...good.keys, ...good.keys] }, 'the same id'],
+    [{ ...good, current: 1 }, 'names none of its keys'], [{ ...good, keys: [{ id: 5, key }], current: '5' }, 'exactly "id" and "key"'], [{ ...good, keys: [{ id: 'a', key: 5 }] }, 'exactly "id" and "key"'],
+    [{ ...good, keys: [{ id: 'a', kye: key }] }, 'exactly "id" and "key"'], [{ ...good, keys: [{ id: 'a b', key }] }, 'a key is named with'], [{ ...good, keys: [{ id: 'a', key: 'AAEC' }] }, 'not the base64 of 32 bytes'],
+  ] as const) expect(() => parseMasterKeys(JSON.stringify(file)), JSON.stringify(file)).toThrow(expect.objectContaining({ code: 'config.invalid', message: expect.stringMatching(new RegExp(`${why}.*Restore it from a backup`)) }));
+  expect(parseMasterKeys(JSON.stringify({ ...good, current: 'k31', keys: many(32) }))).toMatchObject({ current: 'k31', keys: { length: 32 } });
+  expect(parseMasterKeys(JSON.stringify(good).padEnd(16_384)).current).toBe('a');
+  expect(() => parseMasterKeys(JSON.stringify(good).padEnd(16_385))).toThrow('longer than 16 KiB');
+});
+
 test('a master key file of any other form is refused, and the refusal repeats no key', () => {
   const key = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=';
   const good = { version: 1, current: 'a', keys: [{ id: 'a', key }] };

@@ -25,6 +25,36 @@ test('a registered value is masked in every usual form', () => {
   expect(redactor.values(secret)).toBe(secret);
 });
 
+test('a value is masked inside longer JSON and in URLs of small letters, also when it is no text, and the padding around it stays', () => {
+  const redactor = new Redactor();
+  const [text, bytes] = ['a "quoted" säcret/+?', Buffer.of(0xff, 0x01, 0x0a, 0xfe, 0x2f, 0x80, 0x7e, 0x00, 0xd8, 0x09, 0xc3, 0x28, 0x41, 0x42, 0x43, 0x44)];
+  for (const one of [text, bytes]) redactor.register(one);
+  const escaped = [...bytes].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
+  for (const form of [JSON.stringify(`see ${text} there`), `u=${encodeURIComponent(text).replaceAll(/%../g, (one) => one.toLowerCase())}&`, `u=${escaped}&`, `u=${escaped.toUpperCase()}&`]) {
+    expect(redactor.values(form), form).toMatch(/^(?:"see \[redacted\] there"|u=\[redacted\]&)$/);
+  }
+  expect(redactor.values(`k ${bytes.toString('base64')} ${bytes.toString('base64url')}`)).toBe('k [redacted]== [redacted]');
+});
+
+test('six bytes are the shortest value, and a text is cut behind 16 Ki characters, with how much is missing', () => {
+  const redactor = new Redactor();
+  expect([redactor.register('12345'), redactor.register('äöü'), redactor.register('123456')]).toEqual([false, true, true]);
+  expect(redactor.values('12345 123456 äöü')).toBe('12345 [redacted] [redacted]');
+  expect(redactor.text('x'.repeat(16_384))).toBe('x'.repeat(16_384));
+  expect(redactor.text('x'.repeat(16_394))).toBe(`${'x'.repeat(16_384)}… (10 more)`);
+});
+
+test('an object is copied eight levels deep and up to a thousand values, and a plain one gets no member', () => {
+  const redactor = new Redactor();
+  const chain = (depth: number): object => (depth === 0 ? { end: 1 } : { a: chain(depth - 1) });
+  expect(redactor.object({ a: chain(7) })).toStrictEqual({ a: chain(7) });
+  expect(JSON.stringify(redactor.object({ a: chain(20) }))).toBe(`${'{"a":'.repeat(10)}"[cut]"${'}'.repeat(10)}`);
+  const numbers = Array.from({ length: 1_500 }, (_, at) => at);
+  expect(redactor.object({ numbers })).toEqual({ numbers: numbers.slice(0, 999) });
+  expect(Object.values(redactor.object(Object.fromEntries(numbers.map((at) => [`n${at}`, at]))))).toEqual([...numbers.slice(0, 1_000), ...numbers.slice(1_000).map(() => '[cut]')]);
+  expect(redactor.object({ numbers, after: 1 })['after']).toBe('[cut]');
+});
+
 test('random secrets never survive in any encoding, wherever they stand', () => {
   fc.assert(fc.property(fc.uint8Array({ minLength: 12, maxLength: 40 }), fc.uint8Array({ maxLength: 4 }), fc.uint8Array({ maxLength: 4 }), (secret, before, after) => {
     const redactor = new Redactor();
@@ -60,6 +90,8 @@ test('queries, fragments and names in URLs are cut, ordinary sentences are not',
     '"url":"/a?b=c","x":1': '"url":"/a?[redacted]","x":1',
     'really? what?! issue #12, me@example.com': 'really? what?! issue #12, me@example.com',
     'https://host?x,https://other?y': 'https://host?[redacted]',
+    'https://user:pass@host': 'https://host', 'https://user:pass@host#here': 'https://host#[redacted]', 'https://host?mail=a@b': 'https://host?[redacted]',
+    'GET /stream?ticketvalue': 'GET /stream?[redacted]', 'set path?key=abc': 'set path?[redacted]', 'a=b is no URL': 'a=b is no URL',
   };
   for (const [text, expected] of Object.entries(cases)) expect(redactor.text(text)).toBe(expected);
 });
@@ -70,6 +102,8 @@ test('headers that carry proofs, bearer tokens and JWTs are masked in text', () 
   const text = redactor.text(`Authorization: Basic dXNlcjpw\r\nCookie: a=b; c=d\nx-dffmpeg-signature: YkO4\nAccept: */*\nsaid bearer abc.def and ${jwt} and "signature": "xyz"`);
   expect(text).not.toMatch(/dXNlcjpw|a=b|YkO4|abc\.def|eyJ|xyz/);
   expect(text).toContain('Accept: */*');
+  expect(text).toContain('Authorization: [redacted]\r\nCookie: [redacted]\nx-dffmpeg-signature: [redacted]\n');
+  expect(redactor.text('it said Bearer abc.def to all')).toBe('it said Bearer [redacted] to all');
 });
 
 test('objects are copied with headers masked, errors opened, and nothing changed in the original', () => {
@@ -108,7 +142,7 @@ test('a finished line of pino is redacted whatever serializers and child loggers
   expect(lines[0]).toMatch(/^\{.*\}\n$/);
   expect(lines[0]).not.toMatch(/hunter2|a=b|token=t|q=1/);
   expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 30, bound: '[redacted]', req: { url: '/x?[redacted]', headers: { cookie: '[redacted]' } }, msg: 'said [redacted] to https://h/?[redacted]' });
-  expect(redactor.line('no json hunter2hunter2')).toBe('no json [redacted]');
+  for (const [line, clean] of [['no json hunter2hunter2', 'no json [redacted]'], ['["hunter2hunter2"]', '["[redacted]"]'], ['null', 'null'], ['"/a?b=c"', '"/a?[redacted]"']] as const) expect(redactor.line(line)).toBe(clean);
 });
 
 test('circles, depth, width and length have an end', () => {

@@ -28,6 +28,14 @@ test.each([
   expect(() => defineRoles(definitions)).toThrow(expect.objectContaining({ code: 'config.invalid' }));
 });
 
+test.each<[string, Parameters<typeof defineRoles>[0], string, RegExp]>([
+  ['an unknown role', { a: { inherits: 'nobody' } }, 'a', /permissions\.roles\.a\] inherits "nobody"/], ['an unknown role further up', { a: { inherits: 'b' }, b: { inherits: 'nobody' } }, 'b', /permissions\.roles\.b\] inherits "nobody"/],
+  ['a circle', { a: { inherits: 'b' }, b: { inherits: 'c' }, c: { inherits: 'a' } }, 'c', /leads back to itself/], ['a circle by way of a built-in role that is redefined', { viewer: { inherits: 'mine' }, mine: { inherits: 'viewer' } }, 'mine', /leads back to itself/],
+  ['that nobody manages users', { admin: { list_nodes: true } }, 'admin', /inherits = "admin"/],
+])('the definition that makes %s is named, for the settings to point at', (_name, definitions, role, message) => {
+  expect(() => defineRoles(definitions)).toThrow(expect.objectContaining({ facts: { role }, message: expect.stringMatching(message) }));
+});
+
 test('names from the prototype are not roles', () => {
   expect(() => defineRoles({ a: { inherits: 'constructor' } })).toThrow(expect.objectContaining({ code: 'config.invalid' }));
 });

@@ -1,4 +1,4 @@
-import { createHmac, createPublicKey, createSecretKey, randomBytes, sign, verify } from 'node:crypto';
+import { createHmac, createPublicKey, createSecretKey, generateKeyPairSync, randomBytes, sign, verify } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { WeirError } from '@weir/contracts/errors';
@@ -157,9 +157,28 @@ test('a signing key survives storage, and its public half verifies its tokens', 
   const [head = '', payload = '', signature = ''] = token.split('.');
   const fromJwks = createPublicKey({ key: { ...jwk }, format: 'jwk' });
   expect(verify(null, Buffer.from(`${head}.${payload}`), fromJwks, Buffer.from(signature, 'base64url'))).toBe(true);
-  expect(jwk).not.toHaveProperty('d');
+  expect(jwk).toEqual({ kty: 'OKP', crv: 'Ed25519', use: 'sig', alg: 'EdDSA', kid: 'ed-1', x: expect.stringMatching(/^[\w-]{43}$/) });
   expect(publicJwk(macKey)).toBeUndefined();
   expect(() => importTokenKey('x', randomBytes(48))).toThrow(expect.objectContaining({ code: 'keys.wrong' }));
+});
+
+test('only a key with a private half is stored, and only one of this kind comes back', () => {
+  const publicHalf: TokenKey = { id: 'half', algorithm: 'EdDSA', public: generateKeyPairSync('ed25519').publicKey };
+  for (const key of [publicHalf, macKey]) expect(() => exportTokenKey(key)).toThrow(expect.objectContaining({ code: 'internal', message: expect.stringContaining(`"${key.id}"`) }));
+  for (const { privateKey } of [generateKeyPairSync('x25519'), generateKeyPairSync('ed448'), generateKeyPairSync('ec', { namedCurve: 'P-256' })]) {
+    const stored = privateKey.export({ type: 'pkcs8', format: 'der' });
+    expect(() => importTokenKey('other', stored)).toThrow(expect.objectContaining({ code: 'keys.wrong', message: expect.stringContaining('"other"'), cause: expect.any(Error) }));
+  }
+});
+
+test('a shared secret is the bytes of its UTF-8, and of eight different ones at least', () => {
+  const text = 'Schlüssel ☃ of the proxy and of us 42';
+  const key = sharedSecretKey('shared', text, 'WEIR_SECRET');
+  expect(key.algorithm === 'HS256' ? key.secret.export() : undefined).toEqual(Buffer.from(text));
+  expect(sharedSecretKey('shared', 'qwertzui'.repeat(4), 'WEIR_SECRET').id).toBe('shared');
+  for (const [secret, why] of [['qwertzu'.repeat(5), 'repeats'], ['qwertzuiopqwertzuiopqwertzuiopq', 'shorter than 32 bytes'], ['a-supersecret-qwertzuiopqwertzuiop', 'placeholder'], ['09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7', 'known to the public']] as const) {
+    expect(() => sharedSecretKey('shared', secret, 'WEIR_SECRET'), secret).toThrow(expect.objectContaining({ message: expect.stringContaining(why), facts: { setting: 'WEIR_SECRET' } }));
+  }
 });
 
 test('a shared secret that is short, a placeholder or public stops, names its setting and is not repeated', () => {
