@@ -1,4 +1,5 @@
 /** Contents that carry their keys: whole or not at all, under the key ring or a detached key, and readable after any change of this program. */
+import { buffer } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { KeyRing } from '../src/key-ring.ts';
@@ -11,8 +12,8 @@ const keyRing = new KeyRing({ current: 'fixed', keys: [{ id: 'fixed', secret: ne
 async function* pieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
-const seal = async (key: EncryptionKey, context: string, plain: Buffer, size = plain.length): Promise<Buffer> => Buffer.concat(await Array.fromAsync(sealStream(keyRing, key, context, pieces(plain, size))));
-const open = async (given: EncryptionKey | undefined, context: string, sealed: Buffer, size = sealed.length): Promise<Buffer> => Buffer.concat(await Array.fromAsync(openStream(keyRing, given, context, pieces(sealed, size))));
+const seal = (key: EncryptionKey, context: string, plain: Buffer, size = plain.length): Promise<Buffer> => buffer(sealStream(keyRing, key, context, pieces(plain, size)));
+const open = (given: EncryptionKey | undefined, context: string, sealed: Buffer, size = sealed.length): Promise<Buffer> => buffer(openStream(keyRing, given, context, pieces(sealed, size)));
 const damaged = expect.objectContaining({ code: 'content.damaged', message: expect.stringContaining('not a whole content') });
 
 test('what was sealed is opened, in pieces of any size, by the ring alone or with the detached key', async () => {
