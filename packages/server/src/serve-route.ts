@@ -61,7 +61,7 @@ function serveIdentified(arrived: Arrived, identified: Identified): Maybe<void> 
   const parameters: unknown = declaration.parameters === undefined ? none : parse(declaration.parameters, named, 'address');
   return after(countRequest(app, declaration, identified, facts, parameters), (verdict) => {
     if (verdict !== undefined) reply.headers(rateLimitHeaders(verdict));
-    const query: unknown = declaration.query === undefined ? none : parse(declaration.query, Object.fromEntries(queryOf(incoming, evidence, app.config.streaming_security.allow_query_tokens)), 'query');
+    const query: unknown = declaration.query === undefined ? none : parse(declaration.query, queryOf(incoming, evidence, app.config.streaming_security.allow_query_tokens), 'query');
     const resource: Resource = declaration.resource?.(parameters, query) ?? nothing;
     const access: AccessRequest = {
       identity, grant, action: declaration.action, resource, address: facts.address, requestId: facts.requestId, client: clientOf(identity, incoming, facts.requestId), since,
@@ -167,11 +167,14 @@ class Serving implements Context<unknown, unknown, unknown> {
   }
 }
 
-/** Host allowlist, then where the request comes from, then Origin. */
+/** A message that is read in one way, host allowlist, then where the request comes from, then Origin. */
 export function arrive(app: App, incoming: IncomingMessage): string {
   const { headers } = incoming;
+  // The parser lets HTTP/0.9 and 2.0 pass, and the joining of headers two hosts (RFC 9112 §2.3, §3.2).
+  if (incoming.httpVersionMajor !== 1 || headers.host?.includes(',') === true) throw new WeirError('request.invalid', 'Speak HTTP/1.1, and name one host.');
   if (!app.hosts.allows(headers.host)) throw new WeirError('request.host');
-  if (incoming.url?.startsWith('/') !== true) throw new WeirError('request.invalid', 'Send the path alone as the target of the request.');
+  // The router ends the path at a #, which no other reader of it does.
+  if (incoming.url?.startsWith('/') !== true || incoming.url.includes('#')) throw new WeirError('request.invalid', 'Send the path alone as the target of the request.');
   const peer = peerOf(incoming.socket);
   if (peer === undefined) throw new WeirError('request.invalid', 'The connection has no address.');
   const forwarded = headers['x-forwarded-for'];
@@ -201,13 +204,15 @@ function saidByBrowser({ headers, method = 'GET' }: IncomingMessage): BrowserReq
   return { method, origin: headers.origin, fetchSite: typeof fetchSite === 'string' ? fetchSite : undefined, opensSocket: headers.upgrade !== undefined };
 }
 
-/** Without the evidence in it that any route takes. */
-function queryOf({ url = '/' }: IncomingMessage, { ticket }: Evidence, queryTokens: boolean): URLSearchParams {
+/** Without the evidence in it that any route takes. Each name once: of two values every reader takes another one. */
+function queryOf({ url = '/' }: IncomingMessage, { ticket }: Evidence, queryTokens: boolean): object {
   const mark = url.indexOf('?');
   const query = new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1));
   if (ticket !== undefined) query.delete('ticket');
   if (queryTokens) query.delete('token');
-  return query;
+  const values = Object.fromEntries(query);
+  if (Object.keys(values).length !== query.size) throw new WeirError('request.invalid', 'The query names something twice; say it once.');
+  return values;
 }
 
 type Facts = Readonly<{ action: AnyRoute['declaration']['action']; address: string; requestId: string }>;
