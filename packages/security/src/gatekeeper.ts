@@ -85,6 +85,7 @@ export class Gatekeeper<H extends Holding = Holding> {
   readonly identities: Identities;
   readonly epochs: Epochs;
   readonly refusals = new RefusalTally();
+  readonly #counted = new WeakSet<Error>();
   readonly #objects: ObjectStore<H>;
   readonly #clock: Clock;
   readonly #openings: Parts<H>['openings'];
@@ -294,7 +295,16 @@ export class Gatekeeper<H extends Holding = Holding> {
     if (request.hypothesis === undefined) this.refusals.add(refusal(request.identity.principal ?? '', request, reason));
     else request.hypothesis.trace({ clause: reason, held: false });
     const missing = facts['missing'];
-    return new WeirError(code, missing === undefined ? undefined : `Your role does not allow this: the permission ${missing} is needed.`, { facts });
+    const error = new WeirError(code, missing === undefined ? undefined : `Your role does not allow this: the permission ${missing} is needed.`, { facts });
+    this.#counted.add(error);
+    return error;
+  }
+
+  /** Counts a refusal that others decided: a link that ended, a token with more than its issuer has, a foreign origin. Whatever is no refusal, or is counted, is left alone. */
+  noteRefusal(error: unknown, request: Pick<AccessRequest, 'action' | 'address' | 'requestId'> & { identity?: Identity; resource?: Resource }): void {
+    if (!(error instanceof WeirError) || this.#counted.has(error) || !isRefusal(error)) return;
+    const [said = ''] = error.message.split(/[;:]/);
+    this.refusals.add(refusal(request.identity?.principal ?? '', request, said.slice(0, longestReason)));
   }
 
   /** Counts refused evidence; the caller gets the same 401 whatever the reason was. */
@@ -304,6 +314,10 @@ export class Gatekeeper<H extends Holding = Holding> {
 }
 
 const none: ReadonlySet<string> = new Set();
+const longestReason = 200;
+
+/** Evidence that was refused is counted with its own reason, and too many requests as such. */
+const isRefusal = ({ code, status, cause }: WeirError): boolean => (status === 403 || status === 421 || code === 'invite.invalid') && !(cause instanceof WeirError);
 
 /** Who an opening counts for: the principal, or the grant together with the address when a link is used without an account. */
 export function viewerKey(identity: Identity, grant: HeldGrant | undefined, address: string): string {

@@ -83,7 +83,7 @@ export class AuditTrail implements AsyncDisposable {
   opened<H extends Holding>(admission: Admission<H>, requestId: string, object: string): void {
     this.later({
       class: 'B', principal: admission.identity.principal ?? '', address: admission.address, action: admission.action,
-      object: admission.holding === undefined ? object : `holding:${admission.holding.id}`, decision: 'allowed', reason: admission.reason, requestId,
+      object: admission.holding === undefined ? object : `holding:${admission.holding.id}`, decision: 'allowed', reason: admission.grant === undefined ? admission.reason : `grant ${admission.grant.id}`, requestId,
     });
   }
 

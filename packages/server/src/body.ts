@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { WeirError } from '@weir/contracts/errors';
+import { EvidenceRefused } from '@weir/security/identity';
+import type { ReadSignature } from '@weir/security/request-signing/http-message';
 import { constantTimeEqual } from '@weir/security/secret';
 import { parseStrictJson } from '@weir/security/strict-json';
 
@@ -16,13 +18,13 @@ export const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 
 /** Passes a body on and fails at its end unless it is the one that was signed: nothing is done with a body before its end. */
-export async function* digestChecked(body: AsyncIterable<Uint8Array>, signed: Buffer | undefined): AsyncGenerator<Uint8Array> {
+export async function* digestChecked(body: AsyncIterable<Uint8Array>, { contentDigest: signed, keyId }: ReadSignature): AsyncGenerator<Uint8Array> {
   const digest = createHash('sha256');
   for await (const piece of body) {
     digest.update(piece);
     yield piece;
   }
-  if (signed === undefined ? false : !constantTimeEqual(digest.digest(), signed)) throw new WeirError('identity.required');
+  if (signed !== undefined && !constantTimeEqual(digest.digest(), signed)) throw new EvidenceRefused('body is not the one that was signed', keyId);
 }
 
 /** The whole body, refused past `limit` before it is read where its length is announced. */

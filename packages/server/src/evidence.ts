@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { WeirError } from '@weir/contracts/errors';
 import { cookiesNamed } from '@weir/security/header-fields';
 import { EvidenceRefused, type Identities, type Identity } from '@weir/security/identity';
-import { after, type Maybe } from '@weir/security/maybe';
+import { after, rescue, type Maybe } from '@weir/security/maybe';
 import type { HeldGrant } from '@weir/security/principals';
 import { replayKey, type ReplayStore } from '@weir/security/replay';
 import { dffmpegHeaders } from '@weir/security/request-signing/dffmpeg';
@@ -150,22 +150,13 @@ function beside(first: Identity | undefined, ask: () => Maybe<Identity>): Maybe<
     if (other.principal !== first.principal) throw new EvidenceRefused('cookie of another', other.principal);
     return first;
   };
-  return after(orEnded(ask, ended), sameOnly);
-}
-
-function orEnded(ask: () => Maybe<Identity>, ended: (error: unknown) => Identity): Maybe<Identity> {
-  try {
-    const answer = ask();
-    return answer instanceof Promise ? answer.catch(ended) : answer;
-  } catch (error) {
-    return ended(error);
-  }
+  return after(rescue(ask, ended), sameOnly);
 }
 
 function agree(first: Identity | undefined, other: Maybe<Identity>): Maybe<Identity> {
   if (first === undefined) return other;
   return after(other, (second) => {
-    if (first.principal !== second.principal) throw new EvidenceRefused('evidence names two principals');
+    if (first.principal !== second.principal) throw new EvidenceRefused('evidence names two principals', first.principal);
     return { ...second, effective: new Set([...second.effective].filter((permission) => first.effective.has(permission))) };
   });
 }

@@ -69,8 +69,8 @@ export function buildHttpServer(app: App, tls: ServerTls | undefined, page: WebP
       refuse(error);
     }
   };
-  const misspelled = (error: WeirError) => (_path: string, incoming: IncomingMessage, response: ServerResponse): void => answer(incoming, response, () => {
-    arrive(app, incoming);
+  const misspelled = (error: WeirError) => (_path: string, incoming: IncomingMessage, response: ServerResponse): void => answer(incoming, response, ({ requestId }) => {
+    arrive(app, incoming, { action: 'page.read', requestId });
     throw error;
   });
   const router = Router({
@@ -78,7 +78,7 @@ export function buildHttpServer(app: App, tls: ServerTls | undefined, page: WebP
     onBadUrl: misspelled(new WeirError('request.invalid', 'The address is not spelled as addresses are: a % stands before two hex digits.')),
     defaultRoute: (incoming, response) => answer(incoming, response, (reply) => {
       if (!isPreflight(app.allowedOrigins, incoming)) return page(incoming, reply);
-      arrive(app, incoming);
+      arrive(app, incoming, { action: 'page.read', requestId: reply.requestId });
       return answerPreflight(reply);
     }),
     querystringParser: () => nothing,
@@ -101,7 +101,9 @@ const commonHeaders = (isSecure: boolean): readonly string[] => [
 function makeServer(app: App, tls: ServerTls | undefined, handler: RequestListener): Server {
   // A header that came twice is joined, not dropped, so that two hosts or two tokens are refused as what they are.
   // Uploads take as long as they take: idle sockets end, busy ones do not.
-  const options: ServerOptions = { joinDuplicateHeaders: true, keepAliveTimeout: 65_000, maxHeaderSize: mostHeaderBytes, headersTimeout: headersTimeoutMs, requestTimeout: 0, connectionsCheckingInterval: 5_000 };
+  // A client that only offers another protocol beside (h2c) is answered in this one (RFC 9110 §7.8).
+  const shouldUpgradeCallback = ({ headers }: IncomingMessage): boolean => headers.upgrade?.toLowerCase() === 'websocket';
+  const options: ServerOptions = { shouldUpgradeCallback, joinDuplicateHeaders: true, keepAliveTimeout: 65_000, maxHeaderSize: mostHeaderBytes, headersTimeout: headersTimeoutMs, requestTimeout: 0, connectionsCheckingInterval: 5_000 };
   const server = tls === undefined ? createServer(options, handler) : tls.createServer(options, handler);
   server.maxConnections = app.config.server.max_connections;
   server.maxRequestsPerSocket = 0;

@@ -10,7 +10,7 @@ import { serverTimeFact } from '@weir/contracts/instance';
 import { clientAddress } from '@weir/security/client-address';
 import type { AccessRequest, Admission, Resource } from '@weir/security/gatekeeper';
 import { EvidenceRefused, type Identity } from '@weir/security/identity';
-import { after, type Maybe } from '@weir/security/maybe';
+import { after, rescue, type Maybe } from '@weir/security/maybe';
 import { limitKey } from '@weir/security/networks';
 import { cookieCounts, originAllowed, proxyCounts, type BrowserRequest } from '@weir/security/origins';
 import { rateLimitHeaders, type RateVerdict } from '@weir/security/rate-limits';
@@ -33,8 +33,10 @@ const emptyDigest = digestOfBody(Buffer.alloc(0));
 
 /** `named` are the parameters in the path, as they were found there. Throws or rejects with what the caller is to be told. */
 export function serveRoute(app: App, route: AnyRoute, incoming: IncomingMessage, named: unknown, reply: Reply): Maybe<void> {
-  const address = arrive(app, incoming);
-  const facts = { action: route.declaration.action, address, requestId: reply.requestId };
+  const { action } = route.declaration;
+  const { requestId } = reply;
+  const address = arrive(app, incoming, { action, requestId });
+  const facts = { action, address, requestId };
   return after(evidenceOf(app, incoming, facts), (evidence) => {
     // A signature covers the body, so a signed body is read before anything is known, but never more than a MiB of it.
     const signed = evidence.signature === undefined || !hasBody(incoming) ? undefined : readBody(incoming, maxBodyBytes);
@@ -66,8 +68,9 @@ function serveIdentified(arrived: Arrived, identified: Identified): Maybe<void> 
     const access: AccessRequest = {
       identity, grant, action: declaration.action, resource, address: facts.address, requestId: facts.requestId, client: clientOf(identity, incoming, facts.requestId), since,
     };
-    const redeemed = identity.pass === undefined ? undefined : countingRefusals(app, facts, () => redeem(app, identity, declaration.action, resource));
-    return after(after(redeemed, () => app.gatekeeper.admit(access)), (admission) => serveAdmitted(arrived, access, admission, parameters, query));
+    const redeemed = (): Maybe<void> => (identity.pass === undefined ? undefined : countingRefusals(app, facts, () => redeem(app, identity, declaration.action, resource)));
+    return noting(app, access, () =>
+      after(after(redeemed(), () => app.gatekeeper.admit(access)), (admission) => serveAdmitted(arrived, access, admission, parameters, query)));
   });
 }
 
@@ -76,8 +79,8 @@ function serveAdmitted({ app, route, incoming, reply, evidence, signedBody }: Ar
   const { declaration } = route;
   const { address, requestId } = access;
   const sent = signedBody === undefined ? incoming : Readable.from([signedBody]);
-  const upload = evidence.message === undefined ? sent : digestChecked(sent, evidence.message.contentDigest);
-  return after(bodyOf(declaration.body, incoming, upload), (body) => {
+  const upload = evidence.message === undefined ? sent : digestChecked(sent, evidence.message);
+  return after(countingRefusals(app, access, () => bodyOf(declaration.body, incoming, upload)), (body) => {
     const request = { app, admission, principal: access.identity.principal ?? '', parameters, query, body, address, requestId, incoming, upload, reply };
     return declaration.reply === 'stream' ? serveStream(route, access, request)
       : after(handled(route, request, undefined), (result) => sendResult(declaration, result, reply));
@@ -168,19 +171,19 @@ class Serving implements Context<unknown, unknown, unknown> {
 }
 
 /** A message that is read in one way, host allowlist, then where the request comes from, then Origin. */
-export function arrive(app: App, incoming: IncomingMessage): string {
+export function arrive(app: App, incoming: IncomingMessage, about: Omit<Facts, 'address'>): string {
   const { headers } = incoming;
   // The parser lets HTTP/0.9 and 2.0 pass, and the joining of headers two hosts (RFC 9112 §2.3, §3.2).
   if (incoming.httpVersionMajor !== 1 || headers.host?.includes(',') === true) throw new WeirError('request.invalid', 'Speak HTTP/1.1, and name one host.');
-  if (!app.hosts.allows(headers.host)) throw new WeirError('request.host');
+  const peer = peerOf(incoming.socket);
+  if (!app.hosts.allows(headers.host)) throw noted(app, { ...about, address: peer === undefined || peer === unixPeer ? '127.0.0.1' : peer }, new WeirError('request.host'));
   // The router ends the path at a #, which no other reader of it does.
   if (incoming.url?.startsWith('/') !== true || incoming.url.includes('#')) throw new WeirError('request.invalid', 'Send the path alone as the target of the request.');
-  const peer = peerOf(incoming.socket);
   if (peer === undefined) throw new WeirError('request.invalid', 'The connection has no address.');
   const forwarded = headers['x-forwarded-for'];
   const address = peer === unixPeer ? clientAddress('127.0.0.1', forwarded, app.socketProxies) : clientAddress(peer, forwarded, app.proxies);
   const changes = incoming.method !== 'GET' && incoming.method !== 'HEAD';
-  if ((changes || headers.upgrade !== undefined) && !originAllowed(headers.origin, app.ownOrigins, app.allowedOrigins)) throw new WeirError('origin.refused');
+  if ((changes || headers.upgrade !== undefined) && !originAllowed(headers.origin, app.ownOrigins, app.allowedOrigins)) throw noted(app, { ...about, address }, new WeirError('origin.refused'));
   return address;
 }
 
@@ -219,8 +222,20 @@ type Facts = Readonly<{ action: AnyRoute['declaration']['action']; address: stri
 
 /** Who the request comes from. Every refused evidence is the same 401; too many of them from one place become 429, which no correct proof ever meets. */
 export function identifyOrCount(app: App, evidence: Evidence, incoming: IncomingMessage, body: Buffer | undefined, facts: Facts): Maybe<Identified> {
-  return countingRefusals(app, facts, () => (app.gatekeeper.epochs.fresh ? identifyNow(app, evidence, incoming, body, facts.address)
-    : app.gatekeeper.epochs.ensureFresh().then(() => identifyNow(app, evidence, incoming, body, facts.address))));
+  return noting(app, facts, () => countingRefusals(app, facts, () => (app.gatekeeper.epochs.fresh ? identifyNow(app, evidence, incoming, body, facts.address)
+    : app.gatekeeper.epochs.ensureFresh().then(() => identifyNow(app, evidence, incoming, body, facts.address)))));
+}
+
+type About = Parameters<App['gatekeeper']['noteRefusal']>[1];
+
+function noted<E>(app: App, about: About, error: E): E {
+  app.gatekeeper.noteRefusal(error, about);
+  return error;
+}
+
+/** Whatever is refused on the way, and by whom, the audit tells. */
+function noting<T>(app: App, about: About, ask: () => Maybe<T>): Maybe<T> {
+  return rescue(ask, (error) => { throw noted(app, about, error); });
 }
 
 /** Asks something about evidence; a refusal is counted and becomes the one answer that every refused evidence gets. */
@@ -233,12 +248,7 @@ export function countingRefusals<T>(app: App, facts: Facts, ask: () => Maybe<T>)
       throw error.isRightButForTime ? new WeirError('identity.clock', undefined, { facts: { [serverTimeFact]: toInstant(app.clock()) } }) : new WeirError('identity.required');
     });
   };
-  try {
-    const answer = ask();
-    return answer instanceof Promise ? answer.catch(count) : answer;
-  } catch (error) {
-    return count(error);
-  }
+  return rescue(ask, count);
 }
 
 function identifyNow(app: App, evidence: Evidence, { url: target = '/', method = 'GET' }: IncomingMessage, body: Buffer | undefined, address: string): Maybe<Identified> {

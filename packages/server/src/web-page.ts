@@ -37,7 +37,7 @@ export async function openWebPage(app: App, folder: string, methodsOf: OfferedMe
   const files = await readPages(folder);
   const index = files.get('/index.html') ?? toPage('/index.html', Buffer.from(notBuilt));
   return (incoming, reply) => {
-    arrive(app, incoming);
+    arrive(app, incoming, { action: 'page.read', requestId: reply.requestId });
     const { method = 'GET', url = '/', headers } = incoming;
     const [target = '/'] = url.split('?');
     const isPage = (method === 'GET' || method === 'HEAD') && !/^\/(api|auth|ipfs|whip|whep|ws|\.well-known)(\/|$)/.test(target);

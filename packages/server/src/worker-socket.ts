@@ -1,6 +1,6 @@
 /** The one socket so far: a worker's connection, admitted before the upgrade and ended when its right ends. */
 import type { KeyObject } from 'node:crypto';
-import type { IncomingMessage, Server } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { newUlid } from '@weir/contracts/clock';
 import { errors, isErrorCode, WeirError, type ErrorCode } from '@weir/contracts/errors';
@@ -26,7 +26,8 @@ export function acceptSockets(server: Server, app: App): () => void {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxWorkerFrameBytes, perMessageDeflate: false, clientTracking: true });
   const onUpgrade = (incoming: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', () => socket.destroy());
-    admit(app, incoming).then(
+    const requestId = newUlid();
+    admit(app, incoming, requestId).then(
       ({ worker, address, sign, successors, right }) => {
         // Whoever hung up meanwhile has no connection that could end.
         socket.once('close', () => right[Symbol.dispose]());
@@ -37,7 +38,7 @@ export function acceptSockets(server: Server, app: App): () => void {
           fleet(app).attach(accepted, { worker, address, signAssignment: sign, newKeys: successors });
         });
       },
-      (error: unknown) => refuse(app, socket, error),
+      (error: unknown) => refuse(app, socket, error, requestId),
     );
   };
   server.on('upgrade', onUpgrade);
@@ -51,9 +52,9 @@ type Admitted = Readonly<{
   worker: string; address: string; sign: (assignment: Assignment) => string; successors: () => readonly string[]; right: LastingRight;
 }>;
 
-async function admit(app: App, incoming: IncomingMessage): Promise<Admitted> {
-  const address = arrive(app, incoming);
-  const facts = { action: 'worker.connect', address, requestId: newUlid() } as const;
+async function admit(app: App, incoming: IncomingMessage, requestId: string): Promise<Admitted> {
+  const address = arrive(app, incoming, { action: 'worker.connect', requestId });
+  const facts = { action: 'worker.connect', address, requestId } as const;
   const since = app.gatekeeper.epochs.sequence;
   const evidence = await evidenceOf(app, incoming, facts);
   const { identity } = await identifyOrCount(app, evidence, incoming, undefined, facts);
@@ -117,10 +118,11 @@ function endWith(accepted: WebSocket, right: AbortSignal): void {
   else right.addEventListener('abort', end, { once: true });
 }
 
-function refuse(app: App, socket: Duplex, error: unknown): void {
-  if (!(error instanceof WeirError)) app.log.error({ err: error }, 'a socket was not admitted');
+function refuse(app: App, socket: Duplex, error: unknown, requestId: string): void {
+  if (!(error instanceof WeirError)) app.log.error({ err: error, requestId }, 'a socket was not admitted');
   const code: ErrorCode = error instanceof WeirError && isErrorCode(error.code) ? error.code : 'internal';
-  const body = JSON.stringify({ error: { code, message: error instanceof WeirError ? error.message : errors.internal.text } });
+  const body = JSON.stringify({ error: { ...(error instanceof WeirError ? error.facts : {}), code, message: error instanceof WeirError ? error.message : errors.internal.text, request_id: requestId } });
   const limits = error instanceof RateExceeded ? Object.entries(rateLimitHeaders(error.verdict)).map(([name, value]) => `${name}: ${value}\r\n`).join('') : '';
-  socket.end(`HTTP/1.1 ${errors[code].status} Refused\r\ncontent-type: application/json\r\n${limits}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
+  const { status } = errors[code];
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\ncontent-type: application/json\r\n${limits}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
 }
