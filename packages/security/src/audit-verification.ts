@@ -34,7 +34,8 @@ export class ChainVerifier {
   /** The last event that fitted. */
   #last: AuditEvent | undefined;
   /** The first event that did not fit, and the one behind it. */
-  #strange: AuditEvent[] = [];
+  #strange: AuditEvent | undefined;
+  #next: AuditEvent | undefined;
   /** Seen behind the first strange event: the one that was expected in its place, and its own sequence once more. */
   #late: AuditEvent | undefined;
   #twice = false;
@@ -49,18 +50,17 @@ export class ChainVerifier {
   }
 
   add(event: AuditEvent): void {
-    const [first] = this.#strange;
-    if (first === undefined) {
-      if (!this.#fits(event)) { this.#strange.push(event); return; }
+    if (this.#strange === undefined) {
+      if (!this.#fits(event)) { this.#strange = event; return; }
       this.#sequence = event.sequence;
       this.#hash = event.hash;
       this.#last = event;
       if (this.#wanted.has(event.sequence)) this.#hashes.set(event.sequence, event.hash);
       return;
     }
-    if (this.#strange.length < 2) this.#strange.push(event);
+    this.#next ??= event;
     if (event.sequence === this.#sequence + 1) this.#late ??= event;
-    if (event.sequence === first.sequence) this.#twice = true;
+    if (event.sequence === this.#strange.sequence) this.#twice = true;
   }
 
   #fits(event: AuditEvent): boolean {
@@ -73,8 +73,7 @@ export class ChainVerifier {
     if (cut !== undefined && !isSigned('cut', cut, keyOf(cut.keyId))) {
       return this.#flaw('unsigned', cut.sequence, null, `the cut at ${cut.sequence} is not signed by a known key of this instance`);
     }
-    const [strange, next] = this.#strange;
-    if (strange !== undefined) return this.#diagnose(strange, next);
+    if (this.#strange !== undefined) return this.#diagnose(this.#strange, this.#next);
     let agreed = cut?.sequence ?? 0;
     for (const point of checkpoints.filter(({ sequence }) => sequence >= (cut?.sequence ?? 0))) {
       if (!isSigned('checkpoint', point, keyOf(point.keyId))) {
@@ -103,7 +102,7 @@ export class ChainVerifier {
     if (event.sequence === expected) return this.#diagnoseBreak(event, next);
     if (event.sequence < expected) {
       const last = this.#last;
-      const replaced = last !== undefined && last.sequence === event.sequence && last.hash !== event.hash && next?.previousHash === event.hash ? last : event;
+      const replaced = last !== undefined && last.sequence === event.sequence && next?.previousHash === event.hash ? last : event;
       return this.#flaw('inserted', replaced.sequence, replaced.id, `it stands where event ${expected} belongs`);
     }
     if (next?.sequence === expected && next.previousHash === this.#hash) {

@@ -54,7 +54,7 @@ export function contentId(codec: Codec, digest: Uint8Array): ContentId {
 }
 
 /** CIDv0 is a bare base58btc multihash of a dag-pb block; it is never written with a multibase prefix. */
-const isVersion0 = (text: string): boolean => text.length === 46 && text.startsWith('Qm');
+const isVersion0 = (text: string): boolean => text.startsWith('Qm');
 const versionZeroBytes = (text: string): Uint8Array => Uint8Array.of(1, dagPbCodec, ...decodeMultibase(`z${text}`));
 
 function decodeMultibase(text: string): Uint8Array {

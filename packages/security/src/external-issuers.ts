@@ -5,6 +5,7 @@
 import { jwtVerify, type CryptoKey } from 'jose';
 import { JOSEError } from 'jose/errors';
 import { decodeBase64Url } from './base64.ts';
+import { Generations } from './generations.ts';
 import { EvidenceRefused } from './identity.ts';
 import type { Maybe } from './maybe.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
@@ -46,8 +47,7 @@ type Remembered = Readonly<{ identity: ExternalIdentity; keys: IssuerKeys; key: 
 export class ExternalIssuers {
   readonly #issuers: ReadonlyMap<string, ExternalIssuer>;
   readonly #adopt: Adopt;
-  /** Oldest first. */
-  readonly #known = new Map<string, Remembered>();
+  #known = new Generations<Remembered>(mostRemembered);
   #generation = 0;
 
   constructor(issuers: readonly ExternalIssuer[], adopt: Adopt) {
@@ -58,16 +58,13 @@ export class ExternalIssuers {
   /** Somebody's link to a principal moved: every subject is looked up again. */
   forget(): void {
     this.#generation += 1;
-    this.#known.clear();
+    this.#known = new Generations(mostRemembered);
   }
 
   /** The principal of a token, at once when it was verified before. Throws `EvidenceRefused`. */
   identify(token: string, nowSeconds: number): Maybe<ExternalIdentity> {
     const known = this.#known.get(token);
-    if (known !== undefined) {
-      if (nowSeconds * 1_000 < known.identity.expiresAtMs && known.keys.holds(known.key)) return known.identity;
-      this.#known.delete(token);
-    }
+    if (known !== undefined && nowSeconds * 1_000 < known.identity.expiresAtMs && known.keys.holds(known.key)) return known.identity;
     return this.#verify(token, nowSeconds);
   }
 
@@ -81,21 +78,15 @@ export class ExternalIssuers {
     const key = await issuer.keys.find(header.kid, algorithm);
     if (key === undefined) throw new EvidenceRefused('external key unknown');
     await verifySignature(token, key, { issuer, algorithm, nowSeconds });
-    requireClaims(claims, issuer, nowSeconds);
+    requireClaims(claims, nowSeconds);
     const role = roleOf(claims.all, issuer);
     if (role === undefined) throw new EvidenceRefused('external role not mapped');
     const issuedAtMs = claims.iat * 1_000;
     const principal = await this.#adopt({ issuer: issuer.issuer, subject: claims.sub, role, create: issuer.create, issuedAtMs });
     if (principal === undefined) throw new EvidenceRefused('external subject unknown');
     const identity = { principal, role, issuedAtMs, expiresAtMs: claims.exp * 1_000 };
-    if (generation === this.#generation) this.#remember(token, { identity, keys: issuer.keys, key });
+    if (generation === this.#generation) this.#known.set(token, { identity, keys: issuer.keys, key });
     return identity;
-  }
-
-  #remember(token: string, entry: Remembered): void {
-    const [oldest] = this.#known.keys();
-    if (this.#known.size >= mostRemembered && oldest !== undefined) this.#known.delete(oldest);
-    this.#known.set(token, entry);
   }
 }
 
@@ -121,7 +112,7 @@ function readToken(token: string): Parts {
 /** Of any alphabet, without control characters and halves of characters, which a store may not tell apart (RFC 7519 §4.1.2, OpenID Connect Core §2). */
 export const isSubject = (text: string): boolean => /^[^\p{Cc}\p{Cs}]{1,255}$/u.test(text);
 
-const isSecond = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value) && value >= 0 && value <= 253_402_300_799;
+const isSecond = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value <= 253_402_300_799;
 
 function decodeJson(part: string): unknown {
   const bytes = decodeBase64Url(part);
@@ -134,7 +125,6 @@ async function verifySignature(
   try {
     await jwtVerify(token, key, {
       algorithms: [algorithm], issuer: issuer.issuer, audience: issuer.audience, clockTolerance: leewaySeconds, currentDate: new Date(nowSeconds * 1_000),
-      requiredClaims: ['iss', 'aud', 'sub', 'iat', 'exp'],
     });
   } catch (error) {
     if (!(error instanceof JOSEError)) throw error;
@@ -143,10 +133,9 @@ async function verifySignature(
 }
 
 /** What the library leaves to us: one audience, a bounded life, an access token and nothing else. */
-function requireClaims({ iat, exp, all }: Claims, { audience }: ExternalIssuer, nowSeconds: number): void {
-  const { aud } = all;
-  // A token for several audiences could be handed on by any of them.
-  if (aud !== audience && !(Array.isArray(aud) && aud.length === 1 && aud[0] === audience)) throw new EvidenceRefused('external audience');
+function requireClaims({ iat, exp, all }: Claims, nowSeconds: number): void {
+  // Ours is among them, as the library has seen. A token for several could be handed on by any of them.
+  if (Array.isArray(all['aud']) && all['aud'].length !== 1) throw new EvidenceRefused('external audience');
   if (iat > nowSeconds + leewaySeconds || exp - iat > longestLifeSeconds) throw new EvidenceRefused('external token life');
   if (foreignClaims.some((name) => Object.hasOwn(all, name))) throw new EvidenceRefused('external token is no plain access token');
   if (all['token_use'] !== undefined && all['token_use'] !== 'access') throw new EvidenceRefused('external token is no plain access token');
@@ -156,7 +145,7 @@ function requireClaims({ iat, exp, all }: Claims, { audience }: ExternalIssuer, 
 /** Undefined where nothing of the map fits: the token is refused then. */
 export function roleOf(claims: Readonly<Record<string, unknown>>, { roleClaim, roles }: Pick<ExternalIssuer, 'roleClaim' | 'roles'>): string | undefined {
   const said = claimAt(claims, roleClaim);
-  const values = new Set(typeof said === 'string' ? [said] : Array.isArray(said) ? said.filter((value) => typeof value === 'string') : []);
+  const values = new Set<unknown>(Array.isArray(said) ? said : [said]);
   for (const [value, role] of roles) if (value === '*' || values.has(value)) return role;
   return undefined;
 }

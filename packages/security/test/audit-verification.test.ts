@@ -162,6 +162,37 @@ test('a chain begins behind a signed cut, and behind no other place', () => {
   expect(verify(rest, points, points[0])?.kind).toBe('unsigned');
 });
 
+test('a checkpoint from before a cut says nothing more, one at the cut and behind it has to agree', () => {
+  const cutAt = (sequence: number, hash = at(whole, sequence).hash): Cut => signCut({ writer: 'w', sequence, hash, atMs: 5, keyId: 'k' }, privateKey);
+  expect(verify(whole.slice(8), points, cutAt(8))).toBeUndefined();
+  const another = signCheckpoint({ writer: 'w', sequence: 6, hash: 'f'.repeat(64), atMs: 1, keyId: 'k' }, privateKey);
+  expect(verify(whole.slice(6), [another], cutAt(6))).toMatchObject({ kind: 'rewritten', sequence: 6 });
+  const late = signCheckpoint({ writer: 'w', sequence: 12, hash: 'f'.repeat(64), atMs: 1, keyId: 'k' }, privateKey);
+  expect(verify(whole.slice(8), [late], cutAt(8))).toMatchObject({ kind: 'rewritten', sequence: 12, reason: expect.stringContaining('something after 8 was') });
+  expect(verify(whole.slice(8), points, { ...cutAt(8), keyId: 'other' })).toMatchObject({ kind: 'unsigned', reason: expect.stringContaining('the cut at 8') });
+  // Nothing stands before the first event behind a cut that could be to blame.
+  expect(verify(whole.slice(8), [], cutAt(8, 'f'.repeat(64)))).toMatchObject({ kind: 'changed', id: ulid(9) });
+  expect(verify([at(whole, 3), at(whole, 4), ...whole.slice(8)], [], cutAt(8))).toMatchObject({ kind: 'inserted', id: ulid(3) });
+});
+
+test('of two events for one place the one that the next does not follow is named, and of several that were put in the first', () => {
+  const forged = (sequence: number): AuditEvent => hashed({ ...at(whole, sequence), id: ulid(99), principal: 'mallory' });
+  for (const [events, id] of [
+    [whole.toSpliced(4, 0, forged(5)), ulid(99)], [whole.toSpliced(5, 0, forged(5)), ulid(99)], [[...whole, forged(12)], ulid(99)], [whole.toSpliced(5, 0, at(whole, 2), at(whole, 3)), ulid(2)],
+  ] as const) expect(verify(events, [])).toMatchObject({ kind: 'inserted', id });
+});
+
+test('of two neighbours that do not fit a checkpoint says who was changed, then whoever comes behind', () => {
+  const torn = (sequence: number): AuditEvent[] => whole.map((event) => (event.sequence === sequence ? hashed({ ...event, previousHash: 'f'.repeat(64) }) : event));
+  for (const [events, checkpoints, sequence] of [[torn(6), points, 6], [torn(6), [], 6], [torn(12), [], 12], [torn(1), [], 1]] as const) {
+    expect(verify(events, checkpoints), String(sequence)).toMatchObject({ kind: 'changed', sequence, id: ulid(sequence) });
+  }
+  const anew = whole.map((event) => (event.sequence === 5 ? hashed({ ...event, principal: 'mallory' }) : event));
+  for (const checkpoints of [points, []]) expect(verify(anew, checkpoints)).toMatchObject({ kind: 'changed', id: ulid(5) });
+  // The one that was expected came late and does not follow what stands before it.
+  expect(verify([...whole.slice(0, 4), at(whole, 8), hashed({ ...at(whole, 5), previousHash: 'f'.repeat(64) }), ...whole.slice(5)], [])).toMatchObject({ kind: 'reordered', sequence: 5, id: ulid(5) });
+});
+
 const key = { id: 'k', public_key: publicKeyText(publicKey) };
 const wire = ({ atMs, requestId, previousHash, ...event }: AuditEvent): string => JSON.stringify({ ...event, at: toInstant(atMs), request_id: requestId, previous_hash: previousHash });
 const lines = [

@@ -110,6 +110,23 @@ test('what is spelled in another way, cut, too long or signed by somebody else i
   expect(await refusal(fill(longest + 3))).toBe('external token malformed');
 });
 
+test('a token may have 8 192 characters, and its times all that a calendar has', async () => {
+  const { refusal, state } = issuers();
+  const ofSize = (header: number, claims: number): string => token({ header: { x5t: 'x'.repeat(header) }, claims: { fill: 'x'.repeat(claims) } });
+  const near = Math.floor((8_192 - ofSize(0, 0).length) * 3 / 4);
+  const lengths = new Set<number>();
+  for (let more = 0; more < 9; more += 1) {
+    const text = ofSize(more % 3, near - 1 + Math.floor(more / 3));
+    lengths.add(text.length);
+    expect(await refusal(text), String(text.length)).toBe(text.length <= 8_192 ? 'admitted' : 'external token malformed');
+  }
+  expect([...lengths]).toEqual(expect.arrayContaining([8_192, 8_193]));
+  state.clockMs = 0;
+  expect(await refusal(token({ claims: { iat: 0, exp: 60 } }), 10)).toBe('admitted');
+  const last = 253_402_300_799;
+  expect(await refusal(token({ claims: { iat: last - 60, exp: last } }), last - 30)).toBe('admitted');
+});
+
 test('a token that was verified is remembered until it ends, its key goes, or somebody’s link moves', async () => {
   const { external, state, refusal } = issuers();
   const text = token();

@@ -83,6 +83,34 @@ test('a set that can not be read again is used for an hour and no longer, and it
   expect(await keys.find('a', 'EdDSA')).toBeDefined();
 });
 
+test('many who ask while the set is being read wait for it, and a name that can be none has nothing read', async () => {
+  const { state, keys } = source();
+  state.keys = [await jwk('a')];
+  for (const id of ['', 'two words', 'k\n', 'k'.repeat(257)]) await keys.find(id, 'EdDSA');
+  expect(state.readings).toBe(0);
+  const found = await Promise.all(Array.from({ length: 5 }, () => keys.find('a', 'EdDSA')));
+  expect(found.map((key) => key !== undefined)).toEqual([true, true, true, true, true]);
+  expect(state.readings).toBe(1);
+});
+
+test('the pause between readings is five seconds until one worked and a minute from then on', async () => {
+  const { state, keys } = source();
+  state.fails = true;
+  const readingsAfter = async (ms: number): Promise<number> => { state.now += ms; await keys.find('a', 'EdDSA'); return state.readings; };
+  expect([await readingsAfter(0), await readingsAfter(4_999), await readingsAfter(1), await readingsAfter(4_999)]).toEqual([1, 1, 2, 2]);
+  state.fails = false;
+  expect([await readingsAfter(1), await readingsAfter(minute - 1), await readingsAfter(1)]).toEqual([3, 3, 4]);
+});
+
+test('a set of a hundred keys and 262 144 characters is one, and one that says why it is none is told of', async () => {
+  const hundred = Array.from({ length: 99 }, () => ({ kty: 'oct' }));
+  const text = JSON.stringify({ keys: [...hundred, await jwk('a')] });
+  const errors: unknown[] = [];
+  const found = async (of: string): Promise<boolean> => await new IssuerKeys({ read: async () => ({ text: of }), onError: (error) => errors.push(error) }).find('a', 'EdDSA') !== undefined;
+  expect([await found(text.padEnd(262_144)), await found(text.padEnd(262_145)), await found(JSON.stringify({ keys: [...hundred, {}, await jwk('a')] }))]).toEqual([true, false, false]);
+  expect(errors).toEqual([1, 2].map(() => expect.objectContaining({ message: expect.stringContaining('RFC 7517') })));
+});
+
 test('a set that never came is asked for again after five seconds', async () => {
   const { state, keys } = source();
   state.fails = true;
