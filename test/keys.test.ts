@@ -7,7 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { joinWorker } from '../packages/fleet/src/worker/join.ts';
 import { runWorker } from '../packages/fleet/src/worker/main.ts';
-import { pinInstanceKey, readProfile } from '../packages/fleet/src/worker/profile.ts';
+import { pin, readProfile } from '../packages/fleet/src/worker/profile.ts';
 import { runCommand } from './support/command.ts';
 import { freshPostgres } from './support/postgres.ts';
 import { PacedReader } from './support/raw-http.ts';
@@ -162,7 +162,7 @@ test('a worker that joined follows the instance to its new key, because the key 
   await using _stop = { [Symbol.asyncDispose]: async () => drain.abort() };
   const running = runWorker({
     ...address, name, credentials, slots: 1, scratch: path.join(home.path, 'scratch'), capabilities: { ffmpeg: 'none', encoders: [], jail: 'none' },
-    run: async () => { ran += 1; throw new Error('enough'); }, onInstanceKey: async (key) => { followed = key.kid; await pinInstanceKey(home.path, name, key); },
+    run: async () => { ran += 1; throw new Error('enough'); }, onInstanceKey: async (key) => { followed = key.kid; await pin(home.path, name, { instanceKey: key }); },
   }, { drain: drain.signal, stop: drain.signal });
   await until(async () => (await (await weir.admin()).json<{ items: { worker: string; connected: boolean }[] }>('GET', '/api/v1/workers')).items.some((item) => item.worker === name && item.connected));
   const { kid } = await (await weir.admin()).json<{ kid: string }>('POST', '/api/v1/keys/rotate', { purpose: 'instance' });

@@ -128,6 +128,7 @@ export const doors: Readonly<Record<string, readonly Case[]>> = {
   'GET /api/v1/keys': [one('key.list', 'foreigner', () => ({ target: '/api/v1/keys' }))],
   'POST /api/v1/keys/rotate': [one('key.rotate', 'foreigner', () => ({ method: 'POST', target: '/api/v1/keys/rotate', body: json({ purpose: 'grant' }) }))],
   'GET /.well-known/weir-instance': get('health.read', '/.well-known/weir-instance'),
+  'GET /.well-known/weir-certificate': get('health.read', `/.well-known/weir-certificate?nonce=${'A'.repeat(22)}`),
   'GET /.well-known/jwks.json': get('health.read', '/.well-known/jwks.json'),
 
   'GET /api/v1/principals': get('user.list', '/api/v1/principals'),

@@ -4,10 +4,12 @@
  */
 import { createHmac, createPrivateKey, createPublicKey, createSecretKey, hkdfSync, sign, timingSafeEqual, verify, type KeyObject } from 'node:crypto';
 import { WeirError } from '@weir/contracts/errors';
+import { CertificateClaims } from '@weir/contracts/instance';
 import { Assignment, KeySuccessor, maxWorkerFrameBytes, type InstanceKey } from '@weir/contracts/workers';
 
 const type = 'weir-assignment+jwt';
 const successorType = 'weir-instance-key+jwt';
+const certificateType = 'weir-certificate+jwt';
 
 /** A key for one direction or both: `signing` at the coordinator, `checking` at the worker; for HS256 they are the same secret. */
 export type AssignmentKey = Readonly<{ algorithm: 'EdDSA' | 'HS256'; key: KeyObject }>;
@@ -55,6 +57,21 @@ export function openSuccessor(old: AssignmentKey, jws: string, instance: string)
   const successor = KeySuccessor.safeParse(JSON.parse(openJws(old, successorType, jws)));
   if (!successor.success || successor.data.instance !== instance) throw refused('its claims');
   return successor.data.key;
+}
+
+/** The instance's word that a TLS certificate is its own. */
+export function signCertificate(key: AssignmentKey, claims: CertificateClaims): string {
+  return signJws(key, certificateType, claims);
+}
+
+/** Whether `jws` is the word of `key` for exactly these claims. */
+export function vouchesFor(key: AssignmentKey, jws: string, expected: CertificateClaims): boolean {
+  try {
+    const { instance, fingerprint, nonce } = CertificateClaims.parse(JSON.parse(openJws(key, certificateType, jws)));
+    return instance === expected.instance && fingerprint === expected.fingerprint && nonce === expected.nonce;
+  } catch {
+    return false; // whatever is no such word
+  }
 }
 
 function signJws(key: AssignmentKey, typ: string, claims: object): string {

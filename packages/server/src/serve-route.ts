@@ -88,8 +88,6 @@ function serveAdmitted({ app, route, incoming, reply, evidence, signedBody }: Ar
 }
 const none = Object.freeze({});
 const nothing: Resource = { kind: 'none' };
-/** One for all: it is only ever the reason of a signal, also of each request that ended well. */
-const callerGone = new WeirError('request.timeout', 'The caller went away.');
 
 /** What is not content ends by itself when the caller's right ends; content has its viewers. */
 async function serveStream(route: AnyRoute, access: AccessRequest, request: Request): Promise<void> {
@@ -162,7 +160,8 @@ class Serving implements Context<unknown, unknown, unknown> {
   get signal(): AbortSignal {
     if (this.#signal !== undefined) return this.#signal;
     const aborter = new AbortController();
-    const onClose = (): void => aborter.abort(callerGone);
+    // Where the answer is complete nobody waits for the signal any more.
+    const onClose = (): void => { if (!this.reply.raw.writableFinished) aborter.abort(new WeirError('request.timeout', 'The caller went away.')); };
     this.reply.raw.once('close', onClose);
     if (this.reply.raw.destroyed) onClose();
     this.#signal = AbortSignal.any([aborter.signal, this.app.stopping, ...(this.#right === undefined ? [] : [this.#right])]);

@@ -45,6 +45,7 @@ import { openLog } from './log.ts';
 import { objectStore, type StoredHolding } from './object-store.ts';
 import { dataDirectory, keyDirectory } from './places.ts';
 import { proxyHeaders, trustedProxies } from './proxy-claim.ts';
+import { OpenConnections } from './open-connections.ts';
 import { offeredMethods } from './offered-methods.ts';
 import { openReplayMemory } from './replay-memory.ts';
 import { openOidcProviders } from './sign-in/oidc-provider.ts';
@@ -81,6 +82,8 @@ export type RunningServer = AsyncDisposable & Readonly<{
 
 const webFolder = fileURLToPath(new URL('../../web/dist', import.meta.url));
 const garbageEveryMs = 600_000;
+/** What the last word to sockets has to arrive. */
+const lastWordMs = 200;
 const sharedSweepEveryMs = 60_000;
 const dayMs = 86_400_000;
 
@@ -142,23 +145,29 @@ export async function serve({ config, configWarnings = [], dataFlag, environment
   const server = buildHttpServer(app, tls, await openWebPage(app, webFolder, offeredMethods(allRoutes)));
   if (tls !== undefined) starting.use(followCertificate(tls, log));
   const stopSockets = acceptSockets(server, app);
+  const connections = new OpenConnections();
+  connections.follow(server);
+  starting.defer(async () => {
+    if (!server.listening) return;
+    const closed = once(server, 'close');
+    server.close();
+    await connections.end(0);
+    await closed;
+  });
+  if (config.api.enabled) {
+    place.bound(await listen(server, config));
+    if (config.server.socket_path !== undefined) starting.use(await listenOnUnixSocket(server, config.server.socket_path, { maxConnections: config.server.max_connections, connections }));
+    log.info(`Listening at ${place.url}`);
+    await directory.announce(place.url);
+  }
   starting.defer(async () => {
     // New requests are refused, running ones are cut: nothing waits for a slow reader.
     stopping.abort(new WeirError('server.stopping'));
     viewers.stop();
     stopSockets();
-    if (!server.listening) return;
-    const closed = once(server, 'close');
-    server.close();
     server.closeAllConnections();
-    await closed;
+    await connections.end(lastWordMs);
   });
-  if (config.api.enabled) {
-    place.bound(await listen(server, config));
-    if (config.server.socket_path !== undefined) starting.use(await listenOnUnixSocket(server, config.server.socket_path, config.server.max_connections));
-    log.info(`Listening at ${place.url}`);
-    await directory.announce(place.url);
-  }
   fleet.coordinator?.start();
   const garbage = setInterval(() => { tidy(app).catch((error: unknown) => { log.error({ err: error }, 'what nobody needs was not removed'); }); }, garbageEveryMs);
   starting.defer(() => clearInterval(garbage));

@@ -12,6 +12,8 @@ import type { Config } from './config/schema.ts';
 
 const mostPemBytes = 262_144;
 const lifeDays = 825;
+/** A visitor who does not finish its handshake in this time takes a place for nothing. */
+const handshakeTimeout = 10_000;
 
 type Files = Readonly<{ cert: string; key: string }>;
 type Pair = Readonly<{ cert: string; key: string; leaf: X509Certificate }>;
@@ -38,7 +40,7 @@ export class ServerTls {
 
   createServer(options: ServerOptions, handler: RequestListener): Server {
     const asked = this.#clientCa === undefined ? {} : { requestCert: true, rejectUnauthorized: false };
-    const server = https.createServer({ ...options, ...asked, ...contextOf(this.#pair, this.#clientCa) }, handler);
+    const server = https.createServer({ ...options, ...asked, handshakeTimeout, ...contextOf(this.#pair, this.#clientCa) }, handler);
     this.#servers.push(server);
     return server;
   }

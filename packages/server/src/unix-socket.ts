@@ -6,6 +6,7 @@ import { Server as HttpsServer } from 'node:https';
 import net from 'node:net';
 import { WeirError } from '@weir/contracts/errors';
 import { peerAddress } from '@weir/security/networks';
+import type { OpenConnections } from './open-connections.ts';
 
 /** Connections that came by the socket. A TCP connection that has ended has no address either, so that is no sign. */
 const arrived = new WeakSet<object>();
@@ -20,13 +21,14 @@ export const peerOf = (socket: net.Socket): string | undefined => (arrived.has(s
  * Listens on `path` for `server`, without TLS. The file is for the user and the group of this process (mode 0660), and goes with the
  * server; one that a killed server left is replaced. `server.port_used` when another server listens there, `config.invalid` when it is a file of another kind.
  */
-export async function listenOnUnixSocket(server: Server, path: string, maxConnections: number): Promise<AsyncDisposable> {
+export async function listenOnUnixSocket(server: Server, path: string, { maxConnections, connections }: Readonly<{ maxConnections: number; connections: OpenConnections }>): Promise<AsyncDisposable> {
   await removeStale(path);
   const listener = net.createServer((socket) => {
     arrived.add(socket);
     server.emit(server instanceof HttpsServer ? 'secureConnection' : 'connection', socket);
   });
   listener.maxConnections = maxConnections;
+  connections.follow(listener);
   // Nobody else may open it, not even for the moment between listening and chmod.
   const before = process.umask(0o117);
   try {
@@ -44,7 +46,7 @@ export async function listenOnUnixSocket(server: Server, path: string, maxConnec
     async [Symbol.asyncDispose]() {
       const closed = once(listener, 'close');
       listener.close();
-      server.closeAllConnections();
+      await connections.end(0);
       await closed;
     },
   };

@@ -1,17 +1,17 @@
 /** The one socket so far: a worker's connection, admitted before the upgrade and ended when its right ends. */
-import type { KeyObject } from 'node:crypto';
 import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { newUlid } from '@weir/contracts/clock';
 import { errors, isErrorCode, WeirError, type ErrorCode } from '@weir/contracts/errors';
 import { maxWorkerFrameBytes, type Assignment } from '@weir/contracts/workers';
-import { assignmentKeyOfHmac, assignmentKeyOfPrivate, signAssignment, signSuccessor } from '@weir/fleet/assignment';
+import { assignmentKeyOfHmac, signAssignment, signSuccessor } from '@weir/fleet/assignment';
 import type { AccessRequest } from '@weir/security/gatekeeper';
 import type { PrincipalRecord } from '@weir/security/principals';
 import { rateLimitHeaders } from '@weir/security/rate-limits';
-import { publicJwk, type TokenKey } from '@weir/security/token-keys';
+import { publicJwk } from '@weir/security/token-keys';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { App } from './app.ts';
+import { instanceSigner } from './instance-signer.ts';
 import { lastingRight, type LastingRight } from './lasting-right.ts';
 import { fleet } from './routes/jobs.ts';
 import { arrive, countingRefusals, evidenceOf, identifyOrCount, RateExceeded } from './serve-route.ts';
@@ -21,7 +21,7 @@ const path = '/api/v1/workers/connect';
 /** The word that a connection ends gets this long to arrive. */
 const hearingMs = 200;
 
-/** Takes every upgrade request of the server: the worker's is admitted or refused, any other is `route.absent`. */
+/** Takes every upgrade request of the server: the worker's is admitted or refused, any other is `route.absent`. The answer stops that, and says so to all that are open. */
 export function acceptSockets(server: Server, app: App): () => void {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxWorkerFrameBytes, perMessageDeflate: false, clientTracking: true });
   const onUpgrade = (incoming: IncomingMessage, socket: Duplex, head: Buffer): void => {
@@ -45,6 +45,7 @@ export function acceptSockets(server: Server, app: App): () => void {
   return () => {
     server.off('upgrade', onUpgrade);
     sockets.close();
+    for (const accepted of sockets.clients) accepted.close(1012, 'stopping');
   };
 }
 
@@ -76,7 +77,7 @@ async function admit(app: App, incoming: IncomingMessage, requestId: string): Pr
 function signerFor(app: App, record: PrincipalRecord, byHmac: boolean): (assignment: Assignment) => string {
   const hmac = record.keys.find((key) => key.algorithm === 'hmac-sha256');
   if (byHmac && hmac !== undefined) return (assignment) => signAssignment(assignmentKeyOfHmac(hmac.key), assignment);
-  return (assignment) => signAssignment(assignmentKeyOfPrivate(privateHalf(app.signing.instance.signing)), assignment);
+  return (assignment) => signAssignment(instanceSigner(app.signing.instance.signing), assignment);
 }
 
 /** That a worker came, and that it left. */
@@ -84,11 +85,6 @@ function noteConnection(app: App, socket: WebSocket, worker: string, address: st
   const entry = { class: 'B', principal: worker, address, object: `worker:${worker}`, decision: 'allowed', requestId: '' } as const;
   app.audit.later({ ...entry, action: 'worker.connect', reason: 'connected' });
   socket.once('close', (code) => app.audit.later({ ...entry, action: 'worker.leave', reason: `closed with ${code}` }));
-}
-
-function privateHalf(key: TokenKey): KeyObject {
-  if (key.algorithm !== 'EdDSA' || key.private === undefined) throw new WeirError('internal', 'The instance key can not sign.');
-  return key.private;
 }
 
 /**
@@ -104,7 +100,7 @@ function successorsFor(app: App): () => readonly string[] {
     const jwk = publicJwk(signing);
     const next = { kty: 'OKP' as const, crv: 'Ed25519' as const, x: jwk?.['x'] ?? '', kid: signing.id };
     return [...all.values()].filter((key) => key.id !== signing.id)
-      .map((key) => signSuccessor(assignmentKeyOfPrivate(privateHalf(key)), { instance: app.instanceId, key: next }));
+      .map((key) => signSuccessor(instanceSigner(key), { instance: app.instanceId, key: next }));
   };
 }
 

@@ -8,7 +8,7 @@ import { readPrivateFile } from '@weir/credentials/private-file';
 import { joinWorker } from '@weir/fleet/worker/join';
 import { runWorker, type WorkerOptions } from '@weir/fleet/worker/main';
 import { openMediaRunner } from '@weir/fleet/worker/media-runner';
-import { pinInstanceKey, profilePath, readProfile } from '@weir/fleet/worker/profile';
+import { pin, profilePath, readProfile } from '@weir/fleet/worker/profile';
 import { parseDffmpegKey } from '@weir/security/request-signing/dffmpeg';
 import { Secret } from '@weir/security/secret';
 import { clientHome } from '@weir/server/places';
@@ -23,7 +23,7 @@ export type RunFlags = Readonly<{
 }>;
 export type JoinFlags = Readonly<{ name?: string; data?: string }>;
 
-type Identity = Pick<WorkerOptions, 'server' | 'fingerprint' | 'caPem' | 'name' | 'credentials' | 'onInstanceKey'>;
+type Identity = Pick<WorkerOptions, 'server' | 'fingerprint' | 'caPem' | 'name' | 'credentials' | 'onInstanceKey' | 'onCertificate'>;
 
 const maxKeyBytes = 1_024;
 /** Where a worker lives that is started as root. */
@@ -57,7 +57,17 @@ async function joined(home: string, flags: RunFlags): Promise<Identity> {
     throw new WeirError('object.absent', `This machine has not joined as a worker${flags.name === undefined ? '' : ` ${flags.name}`}${others}. On the server run \`weir admin worker invite\` and paste what it prints here.`);
   }
   const { address, credentials } = await readProfile(profilePath(home, name));
-  return { ...address, name, credentials, onInstanceKey: (key) => pinInstanceKey(home, name, key), ...await authority(flags) };
+  return { ...address, name, credentials, ...pinning(home, name), ...await authority(flags) };
+}
+
+/** What the server changes while the worker runs is written one after the other: each writes the whole profile. */
+function pinning(home: string, name: string): Required<Pick<WorkerOptions, 'onInstanceKey' | 'onCertificate'>> {
+  let last = Promise.resolve();
+  const next = (now: Parameters<typeof pin>[2]): Promise<void> => {
+    last = last.catch(() => undefined).then(() => pin(home, name, now));
+    return last;
+  };
+  return { onInstanceKey: (instanceKey) => next({ instanceKey }), onCertificate: (fingerprint) => next({ fingerprint }) };
 }
 
 /** A worker whose HMAC key came from `weir admin user add NAME --role worker`. */

@@ -12,6 +12,7 @@ import { assignmentKeyOfInstance, openAssignment, openSuccessor, type Assignment
 import { canceled, runAttempt, type MediaRunner } from './attempt.ts';
 import { connectPath, WorkerConnection } from './connection.ts';
 import { assignmentKeyOf, signedHeaders, type WorkerCredentials } from './credentials.ts';
+import { renewedCertificate } from './renewed-certificate.ts';
 import { openServerLink, type ServerAddress, type ServerLink } from './server-link.ts';
 
 export const workerVersion = '0.1.0';
@@ -22,6 +23,8 @@ export type WorkerOptions = ServerAddress & Readonly<{
   scratch: string; capabilities: Capabilities; run: MediaRunner; onEvent?: (line: string) => void; clock?: Clock;
   /** The instance signs with another key from now on, as the pinned one says: pin that. */
   onInstanceKey?: (key: InstanceKey) => Promise<void>;
+  /** The server has another certificate from now on, as the pinned key says: pin that. */
+  onCertificate?: (fingerprint: string) => Promise<void>;
 }>;
 
 /** `drain`: finish what runs, take nothing new, then end. `stop`: end at once, giving up what runs. */
@@ -42,8 +45,9 @@ const farewellMs = 2_000;
 export async function runWorker(options: WorkerOptions, signals: WorkerSignals): Promise<void> {
   if (process.geteuid?.() === 0) options.onEvent?.('Running as root: media programs are given another user id, but the worker itself should have one of its own.');
   await emptyScratch(options.scratch);
-  using link = openServerLink(options);
-  await new RunningWorker(options, link).run(signals);
+  using link = openServerLink(options, (origin) => worker.followCertificate(origin));
+  const worker = new RunningWorker(options, link);
+  await worker.run(signals);
 }
 
 async function emptyScratch(folder: string): Promise<void> {
@@ -129,6 +133,16 @@ class RunningWorker {
       case 'leases': return;
       case 'error': return this.#tell(`The server refused a message: ${message.message}`);
     }
+  }
+
+  /** The fingerprint of the server's renewed certificate, if the key that this worker has pinned vouches for it. */
+  async followCertificate(origin: URL): Promise<string | undefined> {
+    const { credentials, onCertificate } = this.#options;
+    const fingerprint = credentials.kind === 'ed25519' ? await renewedCertificate(origin, this.#key, credentials.instance) : undefined;
+    if (fingerprint === undefined) return undefined;
+    this.#tell('The server has a new certificate, as its key confirms.');
+    onCertificate?.(fingerprint).catch(() => this.#tell('The new certificate of the server could not be stored; it is asked for again at the next start.'));
+    return fingerprint;
   }
 
   /** Only the key that this worker has pinned can name the next one; what others say of it is not for us. */

@@ -33,11 +33,11 @@ export async function writeProfile(home: string, profile: Readonly<{
   return path;
 }
 
-/** The same profile with the key that the instance signs with now. */
-export async function pinInstanceKey(home: string, name: string, instanceKey: InstanceKey): Promise<void> {
+/** The same profile with the key that the instance signs with now, or with its new certificate. */
+export async function pin(home: string, name: string, now: Readonly<{ instanceKey: InstanceKey } | { fingerprint: string }>): Promise<void> {
   const { address, credentials } = await readProfile(profilePath(home, name));
-  const { privateKey, instance } = credentials;
-  await writeProfile(home, { name, server: address.server, fingerprint: address.fingerprint ?? null, privateKey, instance, instanceKey });
+  const { privateKey, instance, instanceKey } = credentials;
+  await writeProfile(home, { name, server: address.server, fingerprint: address.fingerprint ?? null, privateKey, instance, instanceKey, ...now });
 }
 
 /** Errors: `config.invalid` when the file is no profile, `file.permissions` when others can read it. */

@@ -19,8 +19,11 @@ const loopback = compileNetworks(['127.0.0.0/8', '::1']);
 const maxSockets = 16;
 const connectTimeoutMs = 15_000;
 
+/** What the worker learns of a certificate that is not the pinned one: its fingerprint if it is the server's renewed one, else undefined. */
+export type FindRenewed = (origin: URL) => Promise<string | undefined>;
+
 /** Opens no connection yet. Errors: `config.invalid` when the address would send secrets in the clear. */
-export function openServerLink(address: ServerAddress): ServerLink {
+export function openServerLink(address: ServerAddress, findRenewed?: FindRenewed): ServerLink {
   const origin = new URL(address.server.origin);
   if (origin.protocol === 'http:') {
     requirePlaintextAllowed(origin.hostname, address.plaintextNetworks ?? []);
@@ -29,7 +32,7 @@ export function openServerLink(address: ServerAddress): ServerLink {
   if (origin.protocol !== 'https:') throw new WeirError('config.invalid', 'The server’s address begins with https://.');
   const agent = address.fingerprint === undefined
     ? new https.Agent({ keepAlive: true, maxSockets, ...(address.caPem !== undefined && { ca: address.caPem }) })
-    : new PinnedAgent(address.fingerprint);
+    : new PinnedAgent(address.fingerprint, findRenewed === undefined ? undefined : () => findRenewed(origin));
   return link(origin, agent, https.request);
 }
 
@@ -47,15 +50,23 @@ function requirePlaintextAllowed(hostname: string, networks: readonly string[]):
 
 /** Hands a connection to HTTP only after its certificate was compared, so that not one byte of a request reaches anyone else. */
 class PinnedAgent extends https.Agent {
-  readonly #fingerprint: string;
+  #fingerprint: string;
+  readonly #findRenewed: (() => Promise<string | undefined>) | undefined;
+  /** One question for all connections that met the new certificate at the same time. */
+  #finding: Promise<string | undefined> | undefined;
 
-  constructor(fingerprint: string) {
+  constructor(fingerprint: string, findRenewed?: () => Promise<string | undefined>) {
     super({ keepAlive: true, maxSockets });
     this.#fingerprint = normalized(fingerprint);
+    this.#findRenewed = findRenewed;
     if (!/^[0-9a-f]{64}$/.test(this.#fingerprint)) throw new WeirError('config.invalid', 'A certificate fingerprint is the SHA-256 of the certificate: 64 hex digits.');
   }
 
   override createConnection(options: http.ClientRequestArgs, callback?: (error: Error | null, stream: Duplex) => void): undefined {
+    this.#connect(options, (error, socket) => callback?.(error, socket), true);
+  }
+
+  #connect(options: http.ClientRequestArgs, callback: (error: Error | null, stream: Duplex) => void, mayBeRenewed: boolean): void {
     const host = String(options.host ?? 'localhost');
     const socket = tls.connect({
       host, port: Number(options.port ?? 443), servername: isIP(host) === 0 ? host : '', ALPNProtocols: ['http/1.1'],
@@ -64,18 +75,29 @@ class PinnedAgent extends https.Agent {
     });
     const refuse = (error: Error): void => {
       socket.destroy();
-      callback?.(error, socket);
+      callback(error, socket);
     };
     socket.setTimeout(connectTimeoutMs, () => refuse(new WeirError('server.unreachable')));
     socket.once('error', refuse);
     socket.once('secureConnect', () => {
       socket.setTimeout(0);
       socket.removeListener('error', refuse);
-      if (normalized(socket.getPeerX509Certificate()?.fingerprint256 ?? '') === this.#fingerprint) return callback?.(null, socket);
+      if (fingerprintOf(socket) === this.#fingerprint) return callback(null, socket);
       socket.on('error', () => undefined);
-      refuse(new WeirError('server.unreachable', 'The server’s certificate is not the one that this worker was told to trust. If it was renewed, join again.'));
+      const refused = new WeirError('server.unreachable', 'The server’s certificate is not the one that this worker was told to trust, and the server does not vouch for it. If it was replaced, join again.');
+      if (!mayBeRenewed || this.#findRenewed === undefined) return refuse(refused);
+      this.#finding ??= this.#findRenewed().finally(() => { this.#finding = undefined; });
+      this.#finding.then((renewed) => {
+        if (renewed === undefined) return refuse(refused);
+        socket.destroy();
+        this.#fingerprint = renewed;
+        this.#connect(options, callback, false);
+      }, refuse);
     });
   }
 }
+
+/** SHA-256 of the certificate that the peer showed, in hex; empty if it showed none. */
+export const fingerprintOf = (socket: tls.TLSSocket): string => normalized(socket.getPeerX509Certificate()?.fingerprint256 ?? '');
 
 const normalized = (fingerprint: string): string => fingerprint.replaceAll(':', '').toLowerCase();

@@ -1,11 +1,13 @@
 /** The signing keys: listed, replaced; their public halves for others who check our tokens. */
 import { toInstant } from '@weir/contracts/identity';
-import { InstanceDocument, instancePath } from '@weir/contracts/instance';
+import { CertificateQuery, CertificateWords, certificatePath, InstanceDocument, instancePath } from '@weir/contracts/instance';
 import { KeyPurpose, KeyRotated, KeyRotation, SigningKeys } from '@weir/contracts/keys';
 import { keyState, listSigningKeys, rotateSigningKey } from '@weir/data/security-stores/key-rotation';
+import { signCertificate } from '@weir/fleet/assignment';
 import { publicJwk } from '@weir/security/token-keys';
 import { z } from 'zod';
 import { changeEntry } from '../audit-trail.ts';
+import { instanceSigner } from '../instance-signer.ts';
 import { route } from '../route.ts';
 
 const JwkSet = z.strictObject({ keys: z.array(z.record(z.string(), z.string())) });
@@ -46,6 +48,16 @@ export const routes = [
     const { signing, all } = app.signing.instance;
     const keys = [signing, ...[...all.values()].filter(({ id }) => id !== signing.id)];
     return { instance: app.instanceId, keys: keys.map((key) => ({ kty: 'OKP', crv: 'Ed25519', x: publicJwk(key)?.['x'] ?? '', kid: key.id } as const)) };
+  }),
+
+  route({
+    method: 'GET', path: certificatePath, action: 'health.read', query: CertificateQuery, reply: CertificateWords, summary: 'The words of this instance that its TLS certificate is its own, for workers that pinned the one before',
+  }, async ({ app, query: { nonce } }) => {
+    const fingerprint = app.certificateFingerprint();
+    // Where TLS ends in front of this server, the certificate is not its own.
+    if (fingerprint === null) return { words: [] };
+    const claims = { instance: app.instanceId, fingerprint, nonce };
+    return { words: [...app.signing.instance.all.values()].map((key) => signCertificate(instanceSigner(key), claims)) };
   }),
 
   route({
