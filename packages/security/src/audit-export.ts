@@ -89,7 +89,6 @@ export class ExportVerifier {
       const flaw = chain.finish(this.#ends?.get(writer));
       if (flaw !== undefined) return flaw;
     }
-    if (this.#flaw !== undefined) return this.#flaw;
     if (this.#ends === undefined) this.#broken('truncated', 'the export ends without its last line');
     else if (this.#announced !== this.#events) this.#broken('removed', `the export says ${this.#announced} events and holds ${this.#events}`);
     return this.#flaw;

@@ -79,15 +79,15 @@ export function sealRun(keys: MessageKeys, firstChunk: number, plaintext: Uint8A
  */
 export function openRun(keys: MessageKeys, firstChunk: number, sealed: Buffer): Buffer {
   const chunks = Math.ceil(sealed.length / sealedChunkSize);
-  const size = sealed.length - chunks * tagSize;
-  if (size < 0 || sealed.length % sealedChunkSize !== 0 && sealed.length % sealedChunkSize < tagSize) throw damaged('it ends inside a chunk');
+  const lastChunk = sealed.length % sealedChunkSize;
+  if (lastChunk > 0 && lastChunk < tagSize) throw damaged('it ends inside a chunk');
   for (let i = 0; i < chunks; i++) {
     // A chunk's plaintext ends before the next sealed chunk begins, so nothing is overwritten that is still to be opened.
     const opened = openChunk(keys, firstChunk + i, sealed.subarray(i * sealedChunkSize, (i + 1) * sealedChunkSize));
     opened.copy(sealed, i * chunkSize);
     release(opened);
   }
-  return sealed.subarray(0, size);
+  return sealed.subarray(0, sealed.length - chunks * tagSize);
 }
 
 /** Gives back at once what a cipher call allocated: left to the collector, it adds up until the whole heap is searched for it, again and again. */
@@ -100,10 +100,9 @@ export function sealMessage(inputKey: KeyObject, context: Uint8Array, plaintext:
   const { header, keys } = newMessage(inputKey, context, suite);
   const message = Buffer.alloc(sealedMessageSize(plaintext.length));
   header.copy(message);
-  const fullSize = plaintext.length - (plaintext.length % chunkSize);
-  const fullChunks = fullSize / chunkSize;
-  if (fullChunks > 0) sealRun(keys, 0, plaintext.subarray(0, fullSize), message.subarray(headerSize));
-  sealRun(keys, fullChunks, plaintext.subarray(fullSize), message.subarray(headerSize + fullChunks * sealedChunkSize));
+  const written = sealRun(keys, 0, plaintext, message.subarray(headerSize));
+  // Behind a last chunk that is full stands an empty one.
+  if (plaintext.length > 0 && plaintext.length % chunkSize === 0) sealRun(keys, plaintext.length / chunkSize, new Uint8Array(), message.subarray(headerSize + written));
   return message;
 }
 
@@ -129,7 +128,7 @@ export function openedMessageSize(messageSize: number): number {
   const body = messageSize - headerSize;
   const lastChunk = body % sealedChunkSize;
   // A last chunk of full length means that what followed it is gone; one shorter than its tag can't be.
-  if (body < 0 || lastChunk < tagSize) throw damaged('it was cut off');
+  if (lastChunk < tagSize) throw damaged('it was cut off');
   return body - (Math.floor(body / sealedChunkSize) + 1) * tagSize;
 }
 
@@ -149,7 +148,7 @@ function openChunk(keys: MessageKeys, chunk: number, sealed: Uint8Array): Buffer
 function deriveKeys(inputKey: KeyObject, context: Uint8Array, salt: Uint8Array, suite: Suite): { keys: MessageKeys; commitment: Buffer } {
   const { aead, keySize } = suites[suite];
   if (inputKey.symmetricKeySize !== keySize) throw new WeirError('keys.wrong', `A content key of ${keySize} bytes is needed.`);
-  const info = Buffer.concat([Buffer.from(`c2sp.org/chunked-encryption@v1+${aead}\0`, 'latin1'), salt, context]);
+  const info = Buffer.concat([Buffer.from(`c2sp.org/chunked-encryption@v1+${aead}\0`), salt, context]);
   const first = createHmac('sha512', inputKey).update(info).update(Uint8Array.of(1)).digest();
   const second = createHmac('sha512', inputKey).update(first).update(info).update(Uint8Array.of(2)).digest();
   const output = Buffer.concat([first, second]);

@@ -1,5 +1,6 @@
 /** Host names that the server answers to: keeps a foreign name that was made to resolve here (DNS rebinding) out. */
 import { WeirError } from '@weir/contracts/errors';
+import { Generations } from './generations.ts';
 
 /** A host and a port, empty for any. */
 type HostPort = Readonly<{ host: string; port: string }>;
@@ -9,7 +10,7 @@ export type HostRules = Readonly<{ allows(header: string | undefined): boolean }
 
 const maxNames = 200;
 const maxHeaderLength = 262;
-const maxSeen = 1_000;
+const mostSeen = 1_000;
 const hostPattern = /^(?<host>[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\.?|\[[0-9a-f:.]+\])(?::(?<port>[0-9]{1,5}))?$/;
 
 /**
@@ -24,13 +25,13 @@ export function compileHosts(names: readonly string[]): HostRules {
     return keyOf(parsed);
   }));
   /** Spellings that were allowed: most clients send one and the same. */
-  const seen = new Set<string>();
+  const seen = new Generations<true>(mostSeen);
   return {
-    allows(header) {
-      if (header !== undefined && seen.has(header)) return true;
-      const parsed = header === undefined ? undefined : parseHost(header);
+    allows(header = '') {
+      if (seen.get(header) !== undefined) return true;
+      const parsed = parseHost(header);
       const isAllowed = parsed !== undefined && (allowed.has(keyOf(parsed)) || allowed.has(keyOf({ ...parsed, port: '' })));
-      if (isAllowed && header !== undefined && seen.size < maxSeen) seen.add(header);
+      if (isAllowed) seen.set(header, true);
       return isAllowed;
     },
   };

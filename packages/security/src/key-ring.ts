@@ -48,7 +48,7 @@ export class KeyRing {
     const cipher = createCipheriv('aes-256-gcm', this.#key(this.currentId).sealing, nonce);
     cipher.setAAD(associatedData(purpose, subject));
     const ciphertext = Buffer.concat([cipher.update(plaintext), cipher.final()]);
-    const id = Buffer.from(this.currentId, 'latin1');
+    const id = Buffer.from(this.currentId);
     return Buffer.concat([Uint8Array.of(formatVersion, id.length), id, nonce, cipher.getAuthTag(), ciphertext]);
   }
 

@@ -40,6 +40,26 @@ test.each<[Suite, number]>([['cobblestone-256', 32], ['cobblestone-128', 16]])('
   }
 });
 
+test('the suite is the one that a key is made for, where none is named', () => {
+  for (const [size, suite] of [[16, 'cobblestone-128'], [32, 'cobblestone-256']] as const) {
+    const sized = createSecretKey(randomBytes(size));
+    expect(newMessage(sized, context).keys.suite).toBe(suite);
+    expect(openMessage(sized, context, sealMessage(sized, context, Buffer.from('weir'), suite)).toString()).toBe('weir');
+  }
+});
+
+test('a run that ends inside a tag, a header of another length or key, and a changed chunk are told apart in words', () => {
+  const message = sealMessage(key, context, Buffer.alloc(chunkSize + 10));
+  const keys = openHeader(key, context, message.subarray(0, headerSize));
+  const says = (why: string) => expect.objectContaining({ code: 'content.damaged', message: expect.stringContaining(why) });
+  for (const length of [1, 15, sealedChunkSize + 1, sealedChunkSize + 15]) expect(() => openRun(keys, 0, Buffer.from(message.subarray(headerSize, headerSize + length))), String(length)).toThrow(says('ends inside a chunk'));
+  expect(openRun(keys, 0, Buffer.alloc(0))).toHaveLength(0);
+  expect(() => openHeader(key, context, message.subarray(0, headerSize - 1))).toThrow(says('header is incomplete'));
+  expect(() => openHeader(createSecretKey(randomBytes(32)), context, message.subarray(0, headerSize))).toThrow(says('this key for this place'));
+  expect(() => openRun(keys, 1, Buffer.from(message.subarray(headerSize, headerSize + sealedChunkSize)))).toThrow(expect.objectContaining({ message: expect.stringContaining('chunk failed its check'), cause: expect.any(Error) }));
+  for (const size of [0, 15, headerSize - 1, headerSize, headerSize + 15, headerSize + sealedChunkSize]) expect(() => openedMessageSize(size), String(size)).toThrow(says('cut off'));
+});
+
 test('a key of the wrong size is refused', () => {
   expect(() => newMessage(createSecretKey(randomBytes(16)), context, 'cobblestone-256')).toThrow(expect.objectContaining({ code: 'keys.wrong' }));
   expect(() => newMessage(createSecretKey(randomBytes(24)), context)).toThrow(expect.objectContaining({ code: 'keys.wrong' }));

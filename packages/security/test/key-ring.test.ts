@@ -70,6 +70,11 @@ test('derived keys differ by purpose and by master key, and are the same again',
   expect(rotated.derive('tokens').export()).not.toEqual(second.secret.reveal());
 });
 
+test('a key for a purpose is derived once and kept', () => {
+  const again = new KeyRing({ current: first.id, keys: [first] });
+  expect(again.derive('names')).toBe(again.derive('names'));
+});
+
 test('the ring keeps working after the secrets it was made from are wiped', () => {
   const key = newMasterKey('k');
   const own = new KeyRing({ current: 'k', keys: [key] });

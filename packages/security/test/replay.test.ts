@@ -32,6 +32,18 @@ test('of any sequence, a key that is still valid is fresh once, and expired ones
   }), { numRuns: runs(300) });
 });
 
+test('a signature that is valid for a moment longer is fresh, and is remembered for that moment', () => {
+  let now = start;
+  const memory = new ReplayMemory(() => now);
+  expect([memory.insert('now', start), memory.insert('a', start + 7_000), memory.insert('old', start - 1)]).toEqual(['fresh', 'fresh', 'repeated']);
+  now = start + 5_000;
+  expect([memory.insert('a', start + 7_000), memory.insert('now', start), memory.size]).toEqual(['repeated', 'repeated', 1]);
+});
+
+test('the name of a signature is a digest', () => {
+  expect(replayKey('alice', Buffer.alloc(32), '/a?b')).toMatch(/^[\w-]{43}$/);
+});
+
 test('a clock that goes back revives nothing', () => {
   let now = start;
   const memory = new ReplayMemory(() => now);
@@ -48,7 +60,7 @@ test('a full memory refuses further keys and forgets none; room comes back with 
   const memory = new ReplayMemory(() => now, { maxKeys: 2 });
   memory.insert('a', start + 30_000);
   memory.insert('b', start + 30_000);
-  expect(() => memory.insert('c', start + 30_000)).toThrow(expect.objectContaining({ code: 'rate.exceeded' }));
+  expect(() => memory.insert('c', start + 30_000)).toThrow(expect.objectContaining({ code: 'rate.exceeded', message: expect.stringContaining('again in a minute') }));
   expect(memory.insert('a', start + 30_000)).toBe('repeated');
   now += 40_000;
   expect(memory.insert('c', now + 30_000)).toBe('fresh');

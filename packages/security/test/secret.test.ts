@@ -27,6 +27,16 @@ test('a secret is a copy, equals only the same bytes, and is zero after it is di
   expect(() => secret.reveal()).toThrow(expect.objectContaining({ code: 'internal' }));
 });
 
+test('a secret is wiped where its block ends', () => {
+  let outside: Secret;
+  {
+    using secret = new Secret(Buffer.from('hunter2hunter2'));
+    outside = secret;
+    expect(outside.reveal().toString()).toBe('hunter2hunter2');
+  }
+  expect(() => outside.reveal()).toThrow('after it was disposed');
+});
+
 test('unequal lengths are unequal, not an error', () => {
   expect(constantTimeEqual(Buffer.alloc(0), Buffer.alloc(1))).toBe(false);
   expect(constantTimeEqual(Buffer.alloc(0), Buffer.alloc(0))).toBe(true);

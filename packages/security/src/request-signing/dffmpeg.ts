@@ -20,7 +20,6 @@ export const defaultMaxSkewSeconds = 30;
 export const greatestMaxSkewSeconds = 300;
 
 const keyLength = 32;
-const encodedLength = 44;
 const maxPathLength = 8_192;
 const methodPattern = /^[A-Za-z]{1,16}$/;
 const timestampPattern = /^[0-9]{1,12}$/;
@@ -36,7 +35,7 @@ export function newDffmpegKey(): string {
 
 /** The key that 44 characters of canonical base64 stand for; anything else is `config.invalid`, and its value is not repeated. */
 export function parseDffmpegKey(text: string): KeyObject {
-  const bytes = text.length === encodedLength ? decodeBase64(text) : undefined;
+  const bytes = decodeBase64(text);
   if (bytes?.length !== keyLength) {
     throw new WeirError('config.invalid', 'A request-signing key is 32 bytes in base64 (44 characters); copy it again as it was printed.');
   }
@@ -73,7 +72,7 @@ export function verifyDffmpeg(
 ): Buffer | undefined {
   if (!isWellFormed(request) || !signaturePattern.test(request.signature)) return undefined;
   // Compared as text: of each MAC there is one spelling, which is what encoding it gives.
-  const isEqual = constantTimeEqual(Buffer.from(request.signature, 'latin1'), Buffer.from(mac(key ?? dummyKey, request), 'latin1'));
+  const isEqual = constantTimeEqual(Buffer.from(request.signature), Buffer.from(mac(key ?? dummyKey, request)));
   const skewSeconds = Math.abs(nowSeconds - Number(request.timestamp));
   const isTimely = skewSeconds <= Math.min(maxSkewSeconds, greatestMaxSkewSeconds);
   return isEqual && isTimely && key !== undefined ? Buffer.from(request.signature, 'base64') : undefined;

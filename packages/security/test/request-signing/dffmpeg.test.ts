@@ -57,6 +57,11 @@ test('a timestamp is 1 to 12 ASCII digits', () => {
   expect(verifyDffmpeg(key, signed({ timestamp: '0' }), 0)).toBeDefined();
 });
 
+test('a path may have 8 192 characters', () => {
+  expect(verifyDffmpeg(key, signed({ path: '/'.padEnd(8_192, 'a') }), now)).toBeDefined();
+  expect(verifyDffmpeg(key, signed({ path: '/'.padEnd(8_193, 'a') }), now)).toBeUndefined();
+});
+
 test('a signature has one spelling only', () => {
   const { signature } = signed();
   const variants = [signature.slice(0, -1), `${signature}=`, `${signature}\n`, ` ${signature}`, signature.replaceAll('+', '-').replaceAll('/', '_').slice(0, 43), Buffer.from(signature, 'base64').toString('hex')];
@@ -87,7 +92,7 @@ test('any change of what is signed is refused', () => {
 
 test('a key is 32 bytes in canonical base64, and a refused one is not repeated', () => {
   const good = randomBytes(32).toString('base64');
-  for (const bad of ['', 'short', good.slice(0, 43), `${good}\n`, randomBytes(33).toString('base64url'), randomBytes(31).toString('base64'), good.replace(/.$/, '!')]) {
+  for (const bad of ['', 'short', good.slice(0, 43), `${good}\n`, randomBytes(33).toString('base64url'), randomBytes(31).toString('base64'), good.replace(/.$/, '!'), 'A'.repeat(44), `${good}${good}`]) {
     expect(() => parseDffmpegKey(bad)).toThrow(expect.objectContaining({ code: 'config.invalid', message: expect.not.stringContaining(bad || '(nothing)') }));
   }
 });
