@@ -8,6 +8,7 @@ import { consumeOneTimeSecret, storeOneTimeSecret } from '@weir/data/once';
 import type { Tx } from '@weir/data/schema';
 import { addPrincipal } from '@weir/data/security-stores/principals';
 import { hashOneTimeSecret, makeOneTimeSecret } from '@weir/security/one-time-secrets';
+import { strongPublicKey } from '@weir/security/public-keys';
 import type { Role } from '@weir/security/roles';
 
 const purpose = 'worker-invite';
@@ -37,9 +38,11 @@ export function inviteLink(origin: string, fingerprint: string | null, secret: s
 
 /**
  * Uses an invitation up: creates the worker's principal with its Ed25519 key, all or nothing.
- * Errors: `invite.invalid`, `worker.name_taken` (the invitation stays usable then).
+ * Errors: `invite.invalid`, `request.invalid` (a weak key) and `worker.name_taken` (the invitation stays usable then).
  */
 export async function acceptJoin(data: Data, roles: Roles, request: JoinRequest, now: number, record: (tx: Tx, inviter: string) => Promise<void> = async () => undefined): Promise<void> {
+  const key = strongPublicKey({ kty: 'OKP', crv: 'Ed25519', x: request.public_key });
+  if (key === undefined) throw new WeirError('request.invalid', 'The key of the worker is none that Ed25519 can use; let the worker make another.');
   await data.write(async (tx) => {
     const invite = await consumeOneTimeSecret(tx, hashOneTimeSecret(purpose, request.token), purpose, now);
     if (invite === undefined) throw new WeirError('invite.invalid');
