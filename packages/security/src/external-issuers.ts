@@ -103,8 +103,8 @@ function readToken(token: string): Parts {
   const { alg, kid, typ } = header;
   if (typeof alg !== 'string' || typeof kid !== 'string' || typeof typ !== 'string') throw new EvidenceRefused('external header');
   if (!acceptedTypes.has(typ.toLowerCase())) throw new EvidenceRefused('external token type');
-  const { iss, sub, iat, exp } = payload;
-  if (typeof iss !== 'string' || typeof sub !== 'string' || !isSecond(iat) || !isSecond(exp)) throw new EvidenceRefused('external claims');
+  const { iss, sub, iat, exp, nbf = 0 } = payload;
+  if (typeof iss !== 'string' || typeof sub !== 'string' || !isSecond(iat) || !isSecond(exp) || !isSecond(nbf)) throw new EvidenceRefused('external claims');
   if (!isSubject(sub)) throw new EvidenceRefused('external subject');
   return { header: { alg, kid }, claims: { iss, sub, iat, exp, all: payload } };
 }
