@@ -320,6 +320,9 @@ test('an export that begins behind cuts says which, and is whole there', () => {
 
 test('keys that are no points of the curve verify nothing, and those that are not expected neither', () => {
   expect(publicKeyFrom('no key')).toBeUndefined();
+  const printed = publicKeyText(generateKeyPairSync('ed25519').publicKey);
+  expect(printed).toMatch(/^[\w-]{43}$/);
+  expect(publicKeyFrom(printed)?.export({ format: 'jwk' })).toEqual({ kty: 'OKP', crv: 'Ed25519', x: printed });
   expect(keysByName([key]).get('k')?.asymmetricKeyType).toBe('ed25519');
   expect([...keysByName([key, { id: 'bad', public_key: 'no key' }]).keys()]).toEqual(['k']);
   expect(keysByName([key], new Set())).toEqual(new Map());

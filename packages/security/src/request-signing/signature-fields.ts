@@ -10,7 +10,7 @@ export type SignatureInput = Readonly<{ components: readonly string[]; parameter
 const maxFieldLength = 2_048;
 const maxComponents = 16;
 const component = /^"(@?[a-z][a-z0-9-]{0,63})"(;req)?$/;
-const inputField = /^([a-z][a-z0-9-]{0,31})=\(([^()]*)\)((?:;[a-z]{1,16}=(?:"[^"\\]*"|[0-9]{1,15}))*)$/;
+const inputField = /^[a-z][a-z0-9-]{0,31}=\(([^()]*)\)((?:;[a-z]{1,16}=(?:"[^"\\]*"|[0-9]{1,15}))*)$/;
 const parameter = /;([a-z]{1,16})=(?:"([^"\\]*)"|([0-9]{1,15}))/g;
 const printable = /^[\x20-\x7e]*$/;
 const signatureField = /^([a-z][a-z0-9-]{0,31})=:([A-Za-z0-9+/]{1,172}={0,2}):$/;
@@ -26,8 +26,9 @@ export function printSignatureParams({ components, parameters }: SignatureInput)
  */
 export function parseSignatureInput(value: string, label: string): SignatureInput | undefined {
   if (value.length > maxFieldLength || !printable.test(value)) return undefined;
-  const [, named, list, tail] = inputField.exec(value) ?? [];
-  if (named !== label || list === undefined || tail === undefined) return undefined;
+  const found = inputField.exec(value);
+  if (found === null) return undefined;
+  const [, list = '', tail = ''] = found;
   const components = list === '' ? [] : list.split(' ');
   if (components.length > maxComponents || !areDistinct(components) || !components.every((each) => component.test(each))) return undefined;
   const parameters = [...tail.matchAll(parameter)].map(([, name = '', text, digits]) => [name, text ?? Number(digits)] as const);

@@ -2,7 +2,10 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTcpServer, type LookupFunction } from 'node:net';
+import { createSecureServer } from 'node:http2';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { setTimeout as wait } from 'node:timers/promises';
+import { generate } from 'selfsigned';
 import { expect, test } from 'vitest';
 import { OutboundBroker, type OutboundLimits, type OutboundRequest } from '../../src/outbound/broker.ts';
 import { Secret } from '../../src/secret.ts';
@@ -92,6 +95,33 @@ test('a name that nobody knows is a failure of the other side, not a refusal', a
   const lookup: LookupFunction = (_name, _options, callback) => { setImmediate(() => callback(Object.assign(new Error('getaddrinfo'), { code: 'ENOTFOUND' }), '')); };
   await using out = broker('http://nobody.test/', loopback, { lookup });
   await expect(out.fetch({ url: 'http://nobody.test/' })).rejects.toMatchObject({ code: 'outbound.failed', message: expect.stringContaining('ENOTFOUND') });
+});
+
+test('over TLS a host is believed by a certificate that a known authority signed for its name, and is spoken to in HTTP/1.1', async () => {
+  const made = await generate([{ name: 'commonName', value: 'hook.test' }], {
+    keyType: 'ec', curve: 'P-256', algorithm: 'sha256', extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'hook.test' }] }],
+  });
+  let requests = 0;
+  const server = createSecureServer({ cert: made.cert, key: made.private, allowHTTP1: true }, (request, response) => { requests += 1; response.end(request.httpVersion); });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const bound = server.address();
+  const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+  const ask = async (host: string): Promise<string> => {
+    await using out = broker(`https://${host}:${port}/`, loopback, { lookup: names(['127.0.0.1']) });
+    return await out.fetch({ url: `https://${host}:${port}/`, secrets: { authorization: 'Bearer a long secret' } }).then(({ body }) => body.toString(), (error: unknown) => String(error));
+  };
+  const authorities = getCACertificates();
+  expect(await ask('hook.test')).toMatch(/did not answer: DEPTH_ZERO_SELF_SIGNED_CERT/);
+  setDefaultCACertificates([...authorities, made.cert]);
+  try {
+    expect(await ask('other.test')).toMatch(/did not answer: ERR_TLS_CERT_ALTNAME_INVALID/);
+    expect(requests).toBe(0);
+    expect(await ask('hook.test')).toBe('1.1');
+  } finally {
+    setDefaultCACertificates(authorities);
+    server.close();
+  }
 });
 
 test.each([['0.0.0.0', '0.0.0.0/8'], ['[::]', '::/128']])('an allowed %s that leads to this machine is judged by whom the socket met', async (host, network) => {
