@@ -8,9 +8,12 @@ import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { joinWorker } from '../packages/fleet/src/worker/join.ts';
+import { runWorker } from '../packages/fleet/src/worker/main.ts';
+import { readProfile } from '../packages/fleet/src/worker/profile.ts';
 import { documentedBlock, documentedHost, startDocumentedProxy, type DocumentedProxy, type ProxyName } from './support/documented-proxy.ts';
 import { freePort, send, type RawReply, type RawRequest } from './support/raw-http.ts';
-import { dffmpegSigned, startWeir, type Client, type TestWeir } from './support/weir.ts';
+import { dffmpegSigned, privateFolder, startWeir, type Client, type TestWeir } from './support/weir.ts';
 
 const origin = `https://${documentedHost}`;
 /** What Linux's default lets the sockets of a proxy hold (tcp_wmem and tcp_rmem, both sides). */
@@ -159,6 +162,23 @@ describe.each<ProxyName>(['nginx', 'caddy'])('behind %s as its page says', (name
       expect([401, 403]).toContain(reply.statusCode);
       refused.terminate();
     }
+  });
+
+  test('a worker joins by an invitation, checks the certificate by its authority, and connects', async () => {
+    const { link = '' } = await asAdmin('POST', '/api/v1/workers/invites', undefined);
+    expect(link).toMatch(new RegExp(`^${origin}#[A-Za-z0-9_-]{43}$`));
+    const here = link.replace(origin, proxy.url.replace('127.0.0.1', 'localhost'));
+    const home = await privateFolder('weir-proxied-');
+    await expect(joinWorker(here, 'stranger', home)).rejects.toMatchObject({ code: 'server.unreachable' });
+    const { address, credentials, name: worker } = await readProfile(await joinWorker(here, 'attic', home, { caPem: proxy.certificate }));
+    const [stop, said] = [new AbortController(), [] as string[]];
+    const running = runWorker({
+      ...address, caPem: proxy.certificate, name: worker, credentials, slots: 1, scratch: path.join(home, 'scratch'), capabilities: { ffmpeg: 'none', encoders: [], jail: 'none' },
+      run: () => Promise.reject(new Error('not asked for')), onEvent: (line) => { said.push(line); },
+    }, { drain: new AbortController().signal, stop: stop.signal });
+    await expect.poll(() => said.join('\n'), { timeout: 20_000 }).toContain('Connected as attic.');
+    stop.abort();
+    await running;
   });
 
   test('a reading ends within a second when its grant is revoked, with no more than what sockets held', async () => {

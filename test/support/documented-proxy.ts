@@ -12,7 +12,8 @@ import { privateFolder, testUser } from './weir.ts';
 export type ProxyName = 'nginx' | 'caddy';
 /** The name that the documentation uses for the server. */
 export const documentedHost = 'media.example.org';
-export type DocumentedProxy = AsyncDisposable & Readonly<{ url: string }>;
+/** `certificate`: its own, in PEM; for `documentedHost` and `localhost`. */
+export type DocumentedProxy = AsyncDisposable & Readonly<{ url: string; certificate: string }>;
 
 const startWithinMs = 15_000;
 const asRoot = process.getuid?.() === 0;
@@ -31,7 +32,7 @@ export async function startDocumentedProxy(name: ProxyName, { port, upstreamPort
   const folder = await privateFolder(`weir-${name}-`);
   const certificate = { cert: path.join(folder, 'cert.pem'), key: path.join(folder, 'key.pem') };
   const made = await generate([{ name: 'commonName', value: documentedHost }], {
-    keyType: 'ec', curve: 'P-256', algorithm: 'sha256', extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: documentedHost }] }],
+    keyType: 'ec', curve: 'P-256', algorithm: 'sha256', extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: documentedHost }, { type: 2, value: 'localhost' }] }],
   });
   await writeFile(certificate.key, made.private, { mode: 0o600 });
   await writeFile(certificate.cert, made.cert);
@@ -67,7 +68,7 @@ export async function startDocumentedProxy(name: ProxyName, { port, upstreamPort
     }
     await wait(25);
   }
-  return { url: `https://127.0.0.1:${port}`, [Symbol.asyncDispose]: stop };
+  return { url: `https://127.0.0.1:${port}`, certificate: made.cert, [Symbol.asyncDispose]: stop };
 }
 
 type Certificate = Readonly<{ cert: string; key: string }>;
@@ -81,7 +82,7 @@ function nginxFile(block: string, folder: string, port: number, { cert, key }: C
 }
 
 function caddyFile(block: string, port: number, { cert, key }: Certificate): string {
-  const site = replaced(block, [[/^media\.example\.org \{\n/, `https://${documentedHost}:${port} {\n\ttls ${cert} ${key}\n`]]);
+  const site = replaced(block, [[/^media\.example\.org \{\n/, `https://${documentedHost}:${port}, https://localhost:${port} {\n\ttls ${cert} ${key}\n`]]);
   return `{\n\tadmin off\n\tauto_https disable_redirects\n\tskip_install_trust\n\tdefault_bind 127.0.0.1\n\tservers {\n\t\tprotocols h1 h2\n\t}\n}\n${site}`;
 }
 

@@ -21,7 +21,7 @@ import { printableLine } from '../terminal/printable.ts';
 export type RunFlags = Readonly<{
   server?: string; name?: string; keyFile?: string; ca?: string; slots: number; data?: string; label?: readonly (readonly [string, string])[];
 }>;
-export type JoinFlags = Readonly<{ name?: string; data?: string }>;
+export type JoinFlags = Readonly<{ name?: string; data?: string; ca?: string }>;
 
 type Identity = Pick<WorkerOptions, 'server' | 'fingerprint' | 'caPem' | 'name' | 'credentials' | 'onInstanceKey' | 'onCertificate'>;
 
@@ -31,9 +31,9 @@ const serviceHome = '/var/lib/weir-worker';
 
 export async function join(this: Context, flags: JoinFlags, link: string): Promise<void> {
   const name = flags.name ?? ownName();
-  const home = enterHome(this, flags.data, []);
-  const file = await joinWorker(link, name, home);
-  print(this, `This machine is worker ${name}; its key is in ${file}. Run it with: weir worker${flags.name === undefined ? '' : ` --name ${name}`}`);
+  const home = enterHome(this, flags.data, flags.ca === undefined ? [] : [flags.ca]);
+  const file = await joinWorker(link, name, home, await authority(flags));
+  print(this, `This machine is worker ${name}; its key is in ${file}. Run it with: weir worker${flags.name === undefined ? '' : ` --name ${name}`}${flags.ca === undefined ? '' : ` --ca ${flags.ca}`}`);
 }
 
 /** Drains on the first signal, gives up what runs on the second, or when its parent is gone. */
@@ -78,7 +78,7 @@ async function withKey(flags: RunFlags, keyFile: string): Promise<Identity> {
   return { server: new URL(flags.server), name: flags.name, credentials: { kind: 'hmac', key: new Secret(Buffer.from(text, 'base64')) }, ...await authority(flags) };
 }
 
-const authority = async ({ ca }: RunFlags): Promise<{ caPem?: string }> => (ca === undefined ? {} : { caPem: await readFile(ca, 'utf8') });
+const authority = async ({ ca }: Readonly<{ ca?: string }>): Promise<{ caPem?: string }> => (ca === undefined ? {} : { caPem: await readFile(ca, 'utf8') });
 
 /** The folder of the key and the scratch space. Root goes on as the service's user, whose folder it is. */
 function enterHome({ environment }: Context, data: string | undefined, files: readonly string[]): string {

@@ -8,13 +8,15 @@ import { count, pair, serverUrl, text } from '../parse.ts';
 const name = { kind: 'parsed', parse: text, brief: 'The name of this worker; else that of the machine', placeholder: 'NAME', optional: true } as const;
 const data = { kind: 'parsed', parse: text, brief: 'Where its key and its scratch space are (WEIR_HOME)', placeholder: 'DIR', optional: true } as const;
 
+const ca = { kind: 'parsed', parse: text, brief: 'PEM file of the authority that signed the server’s certificate', placeholder: 'FILE', optional: true } as const;
+
 const run = buildCommand<RunFlags, [], Context>({
   loader: async () => (await import('../actions/worker.ts')).run,
   parameters: {
     flags: {
       server: { kind: 'parsed', parse: serverUrl, brief: 'The server, with --key-file', placeholder: 'URL', optional: true }, name,
       keyFile: { kind: 'parsed', parse: text, brief: 'A key made with `weir admin user add NAME --role worker`', placeholder: 'FILE', optional: true },
-      ca: { kind: 'parsed', parse: text, brief: 'PEM file of the authority that signed the server’s certificate', placeholder: 'FILE', optional: true },
+      ca,
       slots: { kind: 'parsed', parse: count(1, 64), brief: 'How many jobs at once', placeholder: 'N', default: '1' }, data,
       label: { kind: 'parsed', parse: pair, brief: 'A label of this worker', placeholder: 'KEY=VALUE', variadic: true, optional: true },
     },
@@ -27,9 +29,9 @@ const run = buildCommand<RunFlags, [], Context>({
 
 const join = buildCommand<JoinFlags, [string], Context>({
   loader: async () => (await import('../actions/worker.ts')).join,
-  parameters: { positional: { kind: 'tuple', parameters: [{ brief: 'What `weir admin worker invite` printed, in quotes', placeholder: 'LINK', parse: text }] }, flags: { name, data } },
+  parameters: { positional: { kind: 'tuple', parameters: [{ brief: 'What `weir admin worker invite` printed, in quotes', placeholder: 'LINK', parse: text }] }, flags: { name, ca, data } },
   docs: documented({
-    brief: 'Make this machine a worker', details: 'Its key is made here and never leaves; the server’s certificate is pinned.',
+    brief: 'Make this machine a worker', details: 'Its key is made here and never leaves; the certificate that the link names is pinned, or an authority has to vouch for it.',
     examples: ["weir worker join 'https://weir.example:4545#5f3a…:vK2…'"],
   }),
 });

@@ -14,25 +14,29 @@ const maxReplyBytes = 16_384;
 
 export type InviteLink = Readonly<{ server: URL; fingerprint: string | null; token: string }>;
 
-/** `https://host:port#FINGERPRINT:TOKEN`, or `http://127.0.0.1:port#TOKEN` on one machine. Errors: `invite.invalid`; the token is not repeated. */
+/**
+ * `https://host:port#FINGERPRINT:TOKEN`; `https://host#TOKEN` where a proxy ends TLS, whose certificate an authority has signed; `http://127.0.0.1:port#TOKEN`
+ * on one machine. Errors: `invite.invalid`; the token is not repeated.
+ */
 export function parseInviteLink(text: string): InviteLink {
   const url = text.length <= 1_024 ? URL.parse(text) : null;
   const parts = url?.hash.slice(1).split(':') ?? [];
   const token = parts.at(-1) ?? '';
   const fingerprint = parts.length === 2 ? (parts[0] ?? '').toLowerCase() : null;
   const isWhole = url !== null && parts.length <= 2 && /^[A-Za-z0-9_-]{20,200}$/.test(token)
-    && (fingerprint === null ? url.protocol === 'http:' : url.protocol === 'https:' && /^[0-9a-f]{64}$/.test(fingerprint));
-  if (!isWhole) throw new WeirError('invite.invalid', 'An invitation looks like https://host:port#FINGERPRINT:TOKEN; copy the whole line, in quotes.');
+    && (url.protocol === 'https:' || (url.protocol === 'http:' && fingerprint === null)) && (fingerprint === null || /^[0-9a-f]{64}$/.test(fingerprint));
+  if (!isWhole) throw new WeirError('invite.invalid', 'An invitation looks like https://host:port#FINGERPRINT:TOKEN or https://host#TOKEN; copy the whole line, in quotes.');
   return { server: new URL(url.origin), fingerprint, token };
 }
 
 /**
- * Joins as `name` and writes the profile `worker-<name>.json` (0600) into `home`; returns its path.
+ * Joins as `name` and writes the profile `worker-<name>.json` (0600) into `home`; returns its path. `caPem` replaces the system's authorities where the
+ * invitation names no certificate.
  * Errors: `invite.invalid`, `worker.name_taken`, `server.unreachable` (also when the certificate is another).
  */
-export async function joinWorker(inviteLink: string, name: string, home: string): Promise<string> {
+export async function joinWorker(inviteLink: string, name: string, home: string, { caPem }: Readonly<{ caPem?: string }> = {}): Promise<string> {
   const { server, fingerprint, token } = parseInviteLink(inviteLink);
-  using link = openServerLink({ server, ...(fingerprint !== null && { fingerprint }) });
+  using link = openServerLink({ server, ...(fingerprint !== null && { fingerprint }), ...(caPem !== undefined && { caPem }) });
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
   const { x } = publicKey.export({ format: 'jwk' });
   const reply = await post(link, { token, name, public_key: x ?? '' });

@@ -20,7 +20,8 @@ export const routes = [
     method: 'POST', path: '/api/v1/workers/invites', action: 'worker.manage', reply: Invite, status: 201, summary: 'A link with which one machine may join, once, within ten minutes',
   }, async ({ app, admission, principal, requestId }) => {
     const invite = await createInvite(app.data, principal, app.clock(), (tx) => app.audit.record(tx, changeEntry(admission, 'worker-invite', requestId)));
-    return { link: inviteLink(app.publicUrl(), app.certificateFingerprint(), invite.secret), expires_at: toInstant(invite.expiresAt) };
+    // Behind a proxy workers meet its certificate, which an authority vouches for, and not this server's.
+    return { link: inviteLink(app.publicUrl(), app.config.server.behind_proxy ? null : app.certificateFingerprint(), invite.secret), expires_at: toInstant(invite.expiresAt) };
   }),
 
   route({
