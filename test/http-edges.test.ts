@@ -350,3 +350,16 @@ const withoutId = (text: string): string => text.replace(/"request_id":"[^"]*"/,
 async function blobCount(): Promise<number> {
   return (await readdir(path.join(weir.dataPath, 'blobs'), { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).length;
 }
+
+test('what a query asks of an address that reads none is refused and not passed over; who asks whether the server lives may add what he likes', async () => {
+  const fresh = await alice.upload(randomBytes(16));
+  const policy = `/api/v1/policies/${fresh}`;
+  const level = JSON.stringify({ level: 'protected' });
+  for (const request of [
+    { target: '/api/v1/permissions?owner=bob' }, { target: '/api/v1/roles?limit=1' }, { method: 'DELETE', target: `/api/v1/content/${fresh}?owner=bob` },
+    { method: 'PUT', target: `${policy}?owner=bob`, body: level, headers: { 'content-type': 'application/json' } },
+  ]) expect((await ask(request)).status, request.target).toBe(400);
+  expect((await ask({ target: policy })).status).toBe(404);
+  expect((await ask({ target: '/api/v1/permissions?' })).status).toBe(200);
+  expect((await ask({ target: '/healthz?at=1795390000' })).status).toBe(200);
+});

@@ -133,3 +133,12 @@ test('one policy for many is set for all or for none, with a reason for each ref
   expect((await bulk({ filter: { renditions_of: foreign }, policy: null })).status).toBe(404);
   for (const bad of [{ policy: null }, { cids: [], policy: null }, { filter: {}, policy: null }, { cids, filter: { level: 'public' }, policy: null }, { cids }]) expect((await bulk(bad)).status).toBe(400);
 });
+
+test('a time in another form than the one that answers have is refused with an example', async () => {
+  const alice = await weir.principal('timely', 'user');
+  const cid = await alice.upload(randomBytes(16));
+  for (const time of ['2030-01-01T00:00:00Z', '2030-01-01T00:00:00.000+02:00', '2030-01-01', '2030-02-30T00:00:00.000Z', 'tomorrow']) {
+    const reply = await alice.send('PUT', `/api/v1/policies/${cid}`, { level: 'private', valid_until: time });
+    expect({ status: reply.status, text: await reply.text() }, time).toEqual({ status: 400, text: expect.stringContaining('such as 2030-01-31T12:00:00.000Z') as string });
+  }
+});

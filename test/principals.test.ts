@@ -70,6 +70,29 @@ test('a network that is none is refused when it is said, by HTTP and by the comm
   expect((await user('list')).code).toBe(0);
 });
 
+test('nobody gets a name that the audit log means somebody else by, or a permission that there is not, by HTTP or by the command', async () => {
+  for (const taken of ['anonymous', 'operator', 'weir', 'many']) {
+    expect((await admin.send('POST', '/api/v1/principals', { principal: taken, role: 'user' })).status, taken).toBe(400);
+    expect(await user('add', taken, '--role', 'user'), taken).toMatchObject({ code: 2, stderr: expect.stringContaining('Take another name') as string });
+  }
+  const name = newName();
+  const strange = await admin.send('POST', '/api/v1/principals', { principal: name, role: 'user', permissions: ['fly'] });
+  expect({ status: strange.status, text: await strange.text() }).toEqual({ status: 400, text: expect.stringContaining('There is no permission') as string });
+  expect(await user('add', name, '--role', 'user', '--permission', 'fly')).toMatchObject({ code: 2, stderr: expect.stringContaining('There is no permission "fly"') as string });
+  expect((await user('add', name, '--role', 'user')).code).toBe(0);
+  expect((await admin.send('PATCH', `/api/v1/principals/${name}`, { permissions: ['fly'] })).status).toBe(400);
+  expect((await admin.send('POST', '/api/v1/tokens', { principal: name, permissions: ['fly'] })).status).toBe(400);
+  expect(await runCommand(weir, ['token', 'issue', '--principal', name, '--permission', 'fly'])).toMatchObject({ code: 2, stderr: expect.stringContaining('There is no permission "fly"') as string });
+});
+
+test('the key before a new one goes on for a week at most, by HTTP and by the command', async () => {
+  const name = newName();
+  expect((await user('add', name, '--role', 'user')).code).toBe(0);
+  expect((await admin.send('POST', `/api/v1/principals/${name}/key`, { overlap_seconds: 604_801 })).status).toBe(400);
+  expect(await user('rotate-key', name, '--overlap', '8d')).toMatchObject({ code: 2, stderr: expect.stringContaining('7d') as string });
+  expect((await user('rotate-key', name, '--overlap', '7d')).code).toBe(0);
+});
+
 test('a key that the other side has is taken over, from a private file or standard input, and not shown again', async () => {
   const [one, two, three] = [newDffmpegKey(), newDffmpegKey(), newDffmpegKey()];
   const [first, second, third] = [newName(), newName(), newName()];

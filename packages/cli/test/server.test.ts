@@ -100,6 +100,17 @@ test('no token of the operator goes to a server that is not the one of this mach
   expect({ code, stderr, seen }).toEqual({ code: 3, stderr: expect.stringContaining('Set WEIR_TOKEN'), seen: [] });
 });
 
+test('where admin was deleted, a command does not make it anew, and says whose token to take', { timeout: 60_000 }, async () => {
+  await using other = await Sandbox.open();
+  await other.serve();
+  expect((await other.weir(['admin', 'user', 'add', 'boss', '--role', 'admin'])).code).toBe(0);
+  expect((await other.weir(['admin', 'user', 'delete', 'admin'])).code).toBe(0);
+  expect(await other.weir(['permissions'])).toMatchObject({ code: 3, stderr: expect.stringContaining('weir token issue --principal NAME') as string });
+  expect((await other.weir(['admin', 'user', 'show', 'admin'])).code).toBe(4);
+  expect(await other.weir(['token', 'issue', '--principal', 'nobody', '--existing'])).toMatchObject({ code: 4, stderr: expect.stringContaining('There is no principal "nobody"') as string });
+  expect((await other.weir(['admin', 'user', 'show', 'nobody'])).code).toBe(4);
+});
+
 test('a port in use is named, with the way out', { timeout: 60_000 }, async () => {
   await using other = await Sandbox.open();
   const holder = createServer().listen(0, '127.0.0.1');

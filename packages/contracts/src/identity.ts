@@ -12,7 +12,7 @@ export const Ulid = z.string().regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/, 'an id is 
 /** A content id in any multibase; the longest, base2, has 289 characters. */
 export const CidText = z.string().min(1).max(300);
 /** RFC 3339, UTC, with milliseconds. */
-export const Instant = z.iso.datetime({ precision: 3 });
+export const Instant = z.iso.datetime({ precision: 3, error: 'write a time in UTC with milliseconds, such as 2030-01-31T12:00:00.000Z' });
 /** A network; a bare address means that address alone (/32, /128). */
 export const Cidr = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'not a network: write 192.0.2.0/24, 2001:db8::/32 or a bare address');
 
@@ -104,7 +104,7 @@ export type Permissions = z.infer<typeof Permissions>;
 
 /** A page of a list; the cursor is opaque and comes back as it was given. */
 export const page = <T extends z.ZodType>(item: T) => z.strictObject({ items: z.array(item), next_cursor: z.string().nullable() });
-export const ListQuery = { cursor: z.string().max(200).optional(), limit: z.coerce.number().int().min(1).max(500).default(50) };
+export const ListQuery = { cursor: z.string().min(1).max(200).optional(), limit: z.coerce.number().int().min(1).max(500).default(50) };
 
 /** `address`: only those who may come from there. A page may then hold fewer, even none, and still have a cursor. */
 export const PrincipalSearch = z.strictObject({ ...ListQuery, address: z.union([z.ipv4(), z.ipv6()]).optional() });

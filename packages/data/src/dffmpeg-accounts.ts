@@ -6,6 +6,7 @@ import { openFernet, parseFernetKey } from '@weir/security/fernet';
 import { compileNetworks } from '@weir/security/networks';
 import { parseDffmpegKey } from '@weir/security/request-signing/dffmpeg';
 import { z } from 'zod';
+import { reservedNames } from './security-stores/principals.ts';
 
 const mostAccounts = 10_000;
 const roles: Readonly<Record<string, string>> = { client: 'client', worker: 'worker', admin: 'admin' };
@@ -51,7 +52,7 @@ function readRows(file: string): readonly z.infer<typeof Row>[] {
 
 function toAccount(row: z.infer<typeof Row>, keys: ReadonlyMap<string, string>): Account {
   const name = PrincipalId.safeParse(row.client_id);
-  if (!name.success || name.data === 'anonymous') throw new WeirError('request.invalid', 'a principal is named with a-z, 0-9, ".", "_", "-", at most 64; add it by hand under another name and give its peer that name');
+  if (!name.success || reservedNames.has(name.data)) throw new WeirError('request.invalid', 'a principal is named with a-z, 0-9, ".", "_", "-", at most 64; add it by hand under another name and give its peer that name');
   const role = Object.hasOwn(roles, row.role) ? roles[row.role] : undefined;
   if (role === undefined) throw new WeirError('role.unknown', `its role "${row.role.slice(0, 32)}" is none of ${Object.keys(roles).join(', ')}`);
   return { name: name.data, role, networks: networksOf(row.allowed_cidrs), key: keyOf(row, keys) };

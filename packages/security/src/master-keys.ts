@@ -16,7 +16,7 @@ const maxFileLength = 16_384;
 const keyIdPattern = /^[a-z0-9-]{1,32}$/;
 
 export function newMasterKey(id: string): MasterKey {
-  if (!keyIdPattern.test(id)) throw refused('a key is named with a-z, 0-9 and "-", at most 32');
+  if (!keyIdPattern.test(id)) throw new WeirError('request.invalid', `A master key is named with a-z, 0-9 and "-", at most 32 characters.`);
   const bytes = randomBytes(keyLength);
   const secret = new Secret(bytes);
   bytes.fill(0);

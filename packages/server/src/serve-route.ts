@@ -63,7 +63,7 @@ function serveIdentified(arrived: Arrived, identified: Identified): Maybe<void> 
   const parameters: unknown = declaration.parameters === undefined ? none : parse(declaration.parameters, named, 'address');
   return after(countRequest(app, declaration, identified, facts, parameters), (verdict) => {
     if (verdict !== undefined) reply.headers(rateLimitHeaders(verdict));
-    const query: unknown = declaration.query === undefined ? none : parse(declaration.query, queryOf(incoming, evidence, app.config.streaming_security.allow_query_tokens), 'query');
+    const query = readQuery(app, declaration, incoming, evidence);
     const resource: Resource = declaration.resource?.(parameters, query) ?? nothing;
     const access: AccessRequest = {
       identity, grant, action: declaration.action, resource, address: facts.address, requestId: facts.requestId, client: clientOf(identity, incoming, facts.requestId), since,
@@ -205,6 +205,13 @@ function saidByBrowser({ headers, method = 'GET' }: IncomingMessage): BrowserReq
   const fetchSite = headers['sec-fetch-site'];
   return { method, origin: headers.origin, fetchSite: typeof fetchSite === 'string' ? fetchSite : undefined, opensSocket: headers.upgrade !== undefined };
 }
+
+/** What is asked for and not done must not seem done, so a route that reads no query takes none; who asks whether the server lives may add what he likes. */
+function readQuery(app: App, { query, action }: AnyRoute['declaration'], incoming: IncomingMessage, evidence: Evidence): unknown {
+  if (query === undefined && (action === 'health.read' || incoming.url?.includes('?') !== true)) return none;
+  return parse(query ?? noQuery, queryOf(incoming, evidence, app.config.streaming_security.allow_query_tokens), 'query');
+}
+const noQuery = z.strictObject({});
 
 /** Without the evidence in it that any route takes. Each name once: of two values every reader takes another one. */
 function queryOf({ url = '/' }: IncomingMessage, { ticket }: Evidence, queryTokens: boolean): object {

@@ -17,14 +17,14 @@ import { openForOperator, record } from './operator.ts';
 
 export type IssueFlags = InstanceFlags & Readonly<{
   principal: string; role?: string; permission?: readonly string[]; expires: number; quiet?: boolean; json?: boolean;
-  cid?: readonly string[]; issuer?: string;
+  cid?: readonly string[]; issuer?: string; existing?: boolean;
 }>;
 export type ListFlags = ServerFlags & Readonly<{ owner?: string; limit: number; json?: boolean; quiet?: boolean }>;
 export type RevokeFlags = ServerFlags & Readonly<{ principal?: string; session?: string; json?: boolean; quiet?: boolean }>;
 
 export async function issue(this: Context, flags: IssueFlags): Promise<void> {
   await using instance = await openForOperator(this, flags);
-  const reply = await issueAsOperator(instance, { principal: flags.principal, role: flags.role, permissions: flags.permission, expiresInSeconds: flags.expires, cids: flags.cid, issuer: flags.issuer });
+  const reply = await issueAsOperator(instance, { principal: flags.principal, role: flags.role, permissions: flags.permission, expiresInSeconds: flags.expires, existing: flags.existing, cids: flags.cid, issuer: flags.issuer });
   if (flags.quiet === true) return print(this, reply.token);
   if (flags.json === true) return printJson(this, reply);
   print(this, `principal  ${reply.principal}\nexpires    ${reply.expires_at}\nid         ${reply.jti}\ntoken      ${reply.token}`);
@@ -35,17 +35,20 @@ export type IssuedToken = Readonly<{ token: string; jti: string; principal: stri
 
 export type Order = Readonly<{
   principal: string; role?: string | undefined; permissions?: readonly string[] | undefined; expiresInSeconds: number;
+  /** Refuse an absent principal. */
+  existing?: boolean | undefined;
   /** Contents that the token opens beside, and the principal who holds and shares them. */
   cids?: readonly string[] | undefined; issuer?: string | undefined;
 }>;
 
-/** An absent principal is made, with the role (default `user`); of a known one the token only narrows. `role.exceeds`, `role.unknown`. */
+/** An absent principal is made, with the role (default `user`), unless `existing`; of a known one the token only narrows. `role.exceeds`, `role.unknown`, `principal.absent`. */
 export async function issueAsOperator(instance: Instance, order: Order): Promise<IssuedToken> {
   const { tokenAudience, signing, roles, clock } = instance;
   const now = clock();
   if ((order.cids === undefined) !== (order.issuer === undefined)) throw new WeirError('request.invalid', '--cid goes with --issuer NAME: the principal who holds that content and shares it.');
   const issued = await instance.data.write(async (tx) => {
     const known = await tx.selectFrom('principal').select('id').where('id', '=', order.principal).executeTakeFirst();
+    if (known === undefined && order.existing === true) throw new WeirError('principal.absent', `There is no principal "${order.principal.slice(0, 64)}".`);
     if (known === undefined) {
       const role = order.role ?? 'user';
       await addPrincipal(tx, roles, { id: order.principal, role }, now);

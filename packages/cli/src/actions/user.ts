@@ -11,7 +11,6 @@ import { endEverything } from '@weir/data/security-stores/tokens';
 import { readPrivateFile } from '@weir/credentials/private-file';
 import { parseDffmpegKey } from '@weir/security/request-signing/dffmpeg';
 import { compileNetworks } from '@weir/security/networks';
-import { permissions } from '@weir/security/roles';
 import * as principals from '@weir/sdk/principals';
 import type { Instance } from '@weir/server/instance';
 import { connect, throughServer } from '../client/connection.ts';
@@ -33,7 +32,6 @@ const keyWarning = 'This key can not be shown again; keep it where only its owne
 
 export async function add(this: Context, flags: AddFlags, name: string): Promise<void> {
   compileNetworks(flags.allowedCidrs ?? []);
-  requirePermissions(flags.permission ?? []);
   const given = await readGivenKey(this, flags.keyFile);
   await using instance = await openForOperator(this, flags);
   const now = instance.clock();
@@ -56,11 +54,6 @@ export async function rotateKey(this: Context, flags: RotateFlags, name: string)
     return { principal: name, role, key: given === undefined ? key : null };
   });
   printKey(this, flags, created);
-}
-
-function requirePermissions(named: readonly string[]): void {
-  const strange = named.find((name) => !permissions.some((permission) => permission === name));
-  if (strange !== undefined) throw new WeirError('request.invalid', `There is no permission "${strange.slice(0, 64)}". There are: ${permissions.join(', ')}.`);
 }
 
 /** The key that the other side has already: from a private file, or `-` for standard input. */

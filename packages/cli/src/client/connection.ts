@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import tls from 'node:tls';
 import { promisify } from 'node:util';
-import { WeirError } from '@weir/contracts/errors';
+import { errors, WeirError } from '@weir/contracts/errors';
 import { readPrivateFile } from '@weir/credentials/private-file';
 import { findHolder } from '@weir/data/directory-lock';
 import { createClient, type Client } from '@weir/sdk/client';
@@ -98,17 +98,27 @@ async function tokenFromFile(environment: Environment): Promise<string | undefin
   return file === undefined ? undefined : Buffer.from(await readPrivateFile(file, maxTokenBytes)).toString('utf8').trim();
 }
 
-/** Five minutes as `admin`. Root asks a process of the service's user, so that no file of the database becomes root's. */
+/** Five minutes as `admin`, which is not made anew where it was deleted. */
 async function operatorToken(flags: ServerFlags, environment: Environment): Promise<string> {
+  try {
+    return await tokenOfAdmin(flags, environment);
+  } catch (cause) {
+    if (!(cause instanceof Error && (Reflect.get(cause, 'exitCode') ?? Reflect.get(cause, 'code')) === errors['principal.absent'].exit)) throw cause;
+    throw new WeirError('identity.required', `Commands on this machine act as "${firstAdmin}", and there is no such principal any more. Set WEIR_TOKEN to a token of another: weir token issue --principal NAME --quiet`, { cause });
+  }
+}
+
+/** Root asks a process of the service's user, so that no file of the database becomes root's. */
+async function tokenOfAdmin(flags: ServerFlags, environment: Environment): Promise<string> {
   if (isRoot()) {
     const places = [...(flags.data === undefined ? [] : ['--data', flags.data]), ...(flags.config === undefined ? [] : ['--config', flags.config])];
-    const order = ['token', 'issue', '--principal', firstAdmin, '--expires', `${tokenSeconds}s`, '--quiet', ...places];
+    const order = ['token', 'issue', '--principal', firstAdmin, '--existing', '--expires', `${tokenSeconds}s`, '--quiet', ...places];
     return (await run(process.execPath, [...process.execArgv, thisCommand()[0] ?? '', ...order], { timeout: 30_000 })).stdout.trim();
   }
   const { openInstance } = await import('@weir/server/instance');
   const { issueAsOperator } = await import('../actions/token.ts');
   await using instance = await openInstance({ config: loadFor(flags, environment).config, dataFlag: flags.data, environment, create: false });
-  return (await issueAsOperator(instance, { principal: firstAdmin, expiresInSeconds: tokenSeconds })).token;
+  return (await issueAsOperator(instance, { principal: firstAdmin, existing: true, expiresInSeconds: tokenSeconds })).token;
 }
 
 /** An empty variable counts as none. */

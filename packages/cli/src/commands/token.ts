@@ -17,6 +17,7 @@ const issue = buildCommand<IssueFlags, [], Context>({
       expires: { kind: 'parsed', parse: duration, brief: 'How long it lasts', placeholder: '1h', default: '1h' },
       cid: { ...listOf('Contents that it opens beside what its principal may read', 'CID') },
       issuer: { kind: 'parsed', parse: text, brief: 'Who holds these contents and shares them', placeholder: 'NAME', optional: true },
+      existing: { kind: 'boolean', brief: 'Refuse a principal that is absent, in place of making it', optional: true, withNegated: false },
       quiet: quietFlag, json: jsonFlag, ...instanceFlags,
     },
   },

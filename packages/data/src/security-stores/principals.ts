@@ -5,7 +5,7 @@ import { PrincipalId, type PrincipalKind } from '@weir/contracts/identity';
 import type { KeyRing } from '@weir/security/key-ring';
 import { compileNetworks } from '@weir/security/networks';
 import { newDffmpegKey, parseDffmpegKey } from '@weir/security/request-signing/dffmpeg';
-import type { Role } from '@weir/security/roles';
+import { permissions, type Role } from '@weir/security/roles';
 import type { Selectable } from 'kysely';
 import { moveEpochs } from '../epochs.ts';
 import type { Database, Schema, Tx } from '../schema.ts';
@@ -22,6 +22,7 @@ export type NewPrincipal = Readonly<{ id: string; role: string; kind?: Principal
 export async function addPrincipal(tx: Tx, roles: Roles, principal: NewPrincipal, now: number): Promise<void> {
   requireName(principal.id);
   requireRole(roles, principal.role);
+  requirePermissions(principal.permissions ?? []);
   compileNetworks(principal.networks ?? []);
   const inserted = await tx.insertInto('principal').values({
     id: principal.id, kind: principal.kind ?? kindOf(principal.role), role: principal.role, permissions: JSON.stringify(principal.permissions ?? []),
@@ -33,25 +34,38 @@ export async function addPrincipal(tx: Tx, roles: Roles, principal: NewPrincipal
 
 const kindOf = (role: string): PrincipalKind => (role === 'worker' || role === 'client' ? role : 'user');
 
+/** The audit log says these of who is nobody's principal: callers without evidence, who has the machine, the server itself, and too many to name. */
+export const reservedNames: ReadonlySet<string> = new Set(['anonymous', 'operator', 'weir', 'many']);
+
 function requireName(id: string): void {
-  if (!PrincipalId.safeParse(id).success || id === 'anonymous' || id.startsWith(sharedPrefix)) {
+  if (!PrincipalId.safeParse(id).success || id.startsWith(sharedPrefix)) {
     throw new WeirError('request.invalid', `"${id.slice(0, 64)}" can not name a principal: use a-z, 0-9, ".", "_", "-", at most 64 characters.`);
   }
+  if (reservedNames.has(id)) throw new WeirError('request.invalid', `"${id}" can not name a principal: the audit log means somebody else by it. Take another name.`);
+}
+
+/** `request.invalid` unless there are such permissions. */
+export function requirePermissions(named: readonly string[]): void {
+  const strange = named.find((name) => !permissions.some((permission) => permission === name));
+  if (strange !== undefined) throw new WeirError('request.invalid', `There is no permission "${strange.slice(0, 64)}". There are: ${permissions.join(', ')}.`);
 }
 function requireRole(roles: Roles, role: string): void {
   if (!roles.has(role)) throw new WeirError('role.unknown', `There is no role "${role}". There are: ${[...roles.keys()].join(', ')}.`);
 }
 
+const longestOverlapMs = 7 * 86_400_000;
+
 /**
  * A new HMAC key, sealed in the row; returns it in base64, the only time it is seen. The key before it ends `overlapMs` from now, and one whose
  * own overlap still ran ends now: requests are checked against two keys, never more.
- * `given` takes over a key that the other side has already.
+ * `given` takes over a key that the other side has already. `request.invalid` for an overlap of more than a week.
  */
 export async function addHmacKey(
   tx: Tx, keyRing: KeyRing, principal: string, { now, overlapMs = 0, given }: { now: number; overlapMs?: number; given?: string | undefined },
 ): Promise<string> {
   const key = given ?? newDffmpegKey();
   parseDffmpegKey(key);
+  if (overlapMs > longestOverlapMs) throw new WeirError('request.invalid', 'The key before it goes on for at most 7d; name a shorter overlap.');
   const bytes = Buffer.from(key, 'base64');
   const id = newUlid(now);
   await endKeys(tx, principal, now, now + overlapMs);
@@ -96,6 +110,7 @@ export type PrincipalChange = Readonly<{
 /** Changes what is given. `principal.absent`, `role.unknown`, `principal.last_admin`. */
 export async function changePrincipal(tx: Tx, roles: Roles, id: string, change: PrincipalChange): Promise<void> {
   if (change.role !== undefined) requireRole(roles, change.role);
+  requirePermissions(change.permissions ?? []);
   compileNetworks(change.networks ?? []);
   const set = {
     ...(change.role === undefined ? {} : { role: change.role, ...((await getPrincipal(tx, id)).kind === 'service' ? {} : { kind: kindOf(change.role) }) }),

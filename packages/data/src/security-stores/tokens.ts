@@ -8,7 +8,7 @@ import { signToken } from '@weir/security/tokens';
 import type { Selectable } from 'kysely';
 import { moveEpochs } from '../epochs.ts';
 import type { Database, Schema, Tx } from '../schema.ts';
-import { getPrincipal } from './principals.ts';
+import { getPrincipal, requirePermissions } from './principals.ts';
 import { readStrings, type SharedHolding } from './identity-store.ts';
 
 export type TokenRow = Selectable<Schema['token']>;
@@ -21,7 +21,7 @@ export type TokenIssuer = Readonly<{ issuer: string; audience: string; key: Toke
 
 /**
  * An access token that narrows: every permission of the role it names, and each permission it lists, must be the principal's own,
- * and within `ceiling` where the issuer is not the operator. `role.exceeds`, `role.unknown`, `principal.absent`.
+ * and within `ceiling` where the issuer is not the operator. `role.exceeds`, `role.unknown`, `principal.absent`, `request.invalid` for what is no permission.
  */
 export async function issueToken(
   tx: Tx, { issuer, audience, key, roles }: TokenIssuer, order: TokenOrder, { now, ceiling }: { now: number; ceiling?: ReadonlySet<string> },
@@ -30,6 +30,7 @@ export async function issueToken(
   const rights = new Set([...(roles.get(principal.role)?.permissions ?? []), ...readStrings(principal.permissions)]);
   const role = order.role === undefined ? undefined : roles.get(order.role);
   if (order.role !== undefined && role === undefined) throw new WeirError('role.unknown', `There is no role "${order.role}". There are: ${[...roles.keys()].join(', ')}.`);
+  requirePermissions(order.permissions ?? []);
   const asked = order.permissions ?? (role === undefined ? rights : role.permissions);
   for (const permission of [...asked, ...(role?.permissions ?? [])]) {
     if (!rights.has(permission)) throw new WeirError('role.exceeds', `"${principal.id}" has no ${permission}, so a token can not carry it. A token only narrows.`);

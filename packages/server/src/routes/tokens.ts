@@ -18,8 +18,9 @@ export const routes = [
     const forOther = body.principal !== undefined && body.principal !== principal;
     const admitted = forOther
       ? await app.gatekeeper.admit({ identity, action: 'token.issue', resource: { kind: 'none' }, address, requestId }) : admission;
-    if (identity.via === 'token' && body.expires_in * 1_000 > identity.expiresAtMs - app.clock()) {
-      throw new WeirError('role.exceeds', 'A token that comes of a token can not outlive it; ask for a shorter expires_in.');
+    const secondsLeft = Math.floor((identity.expiresAtMs - app.clock()) / 1_000);
+    if (identity.via === 'token' && body.expires_in > secondsLeft) {
+      throw new WeirError('role.exceeds', `A token that comes of a token can not outlive it; ask for an expires_in of at most ${secondsLeft}.`);
     }
     // A caller whose own token is narrow hands on no more than that token carries.
     const target = await app.gatekeeper.identities.principal(body.principal ?? principal);
