@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process';
-import { createHash, X509Certificate } from 'node:crypto';
+import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { WeirError } from '@weir/contracts/errors';
+import { builtinRoles } from '@weir/security/roles';
 import { temporaryFolder } from '../../data/test/support/temporary.ts';
-import { createInvite, inviteLink } from '../src/coordinator/invites.ts';
+import { acceptJoin, createInvite, inviteLink } from '../src/coordinator/invites.ts';
 import { joinWorker, parseInviteLink } from '../src/worker/join.ts';
 import { readProfile } from '../src/worker/profile.ts';
 import { openServerLink } from '../src/worker/server-link.ts';
@@ -53,6 +54,16 @@ test('an invitation works once, for ten minutes, and not for a name that is take
   const second = await link(Date.now());
   await expect(joinWorker(second, `w${winner}`, home.path)).rejects.toMatchObject({ code: 'worker.name_taken' });
   await joinWorker(second, 'free', home.path);
+});
+
+test('a worker can not join with a key under which anybody could sign, and its invitation stays good', async () => {
+  await using engine = await sqlite();
+  const { secret } = await createInvite(engine.data, 'root', Date.now());
+  const join = (key: string): Promise<void> => acceptJoin(engine.data, builtinRoles, { token: secret, name: 'attic', public_key: key }, Date.now());
+  // The neutral point of edwards25519, one of order 8, and a number beyond the field.
+  for (const hex of [`01${'00'.repeat(31)}`, 'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a', `ed${'ff'.repeat(31)}`]) await expect(join(Buffer.from(hex, 'hex').toString('base64url'))).rejects.toMatchObject({ code: 'request.invalid' });
+  expect(await engine.data.read.selectFrom('principal').select('id').where('id', '=', 'attic').execute()).toEqual([]);
+  await join(String(generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' }).x));
 });
 
 test('no byte of a request reaches a server with another certificate', async () => {

@@ -33,7 +33,7 @@ test('another key, a changed byte anywhere, and a cut are refused', () => {
 /** A token that is signed as it should be, whatever is in it. */
 function signed({ version = 0x80, body }: { version?: number; body: Buffer }): string {
   const head = Buffer.concat([Buffer.of(version), Buffer.alloc(8), Buffer.alloc(16, 7), body]);
-  return Buffer.concat([head, createHmac('sha256', parseFernetKey(ofPython.key).signing).update(head).digest()]).toString('base64url');
+  return Buffer.concat([head, createHmac('sha256', parseFernetKey(ofPython.key).signing).update(head).digest()]).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
 }
 function encrypted(plain: Buffer, padded = true): Buffer {
   const cipher = createCipheriv('aes-128-cbc', parseFernetKey(ofPython.key).encryption, Buffer.alloc(16, 7)).setAutoPadding(padded);
@@ -66,3 +66,27 @@ test('whatever is given, it opens or is refused, and never shows what it was giv
     expect(() => parseFernetKey(text)).toThrow(expect.objectContaining({ code: 'config.invalid', message: expect.not.stringContaining('AAEC') as string }));
   }
 });
+
+const padded = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
+const opens = (token: string): boolean => { try { return openFernet(parseFernetKey(specification.key), token).toString() === 'hello'; } catch { return false; } };
+/** The specification's token with parts of its own under a right MAC; as it stands without any. */
+function made({ version = 0x80, seconds = 499_162_800n, iv = Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex'), blocks = Buffer.from(specification.token, 'base64url').subarray(25, 41), macLength = 32 } = {}): string {
+  const time = Buffer.alloc(8);
+  time.writeBigUInt64BE(seconds);
+  const body = Buffer.concat([Buffer.of(version), time, iv, blocks]);
+  return padded(Buffer.concat([body, createHmac('sha256', parseFernetKey(specification.key).signing).update(body).digest().subarray(0, macLength)]));
+}
+
+test('Fernet: the specification’s own token is what its parts make, and opens whenever it was made', () => {
+  expect(made()).toBe(specification.token);
+  for (const seconds of [0n, 1n, 2n ** 31n, 2n ** 63n]) expect(opens(made({ seconds }))).toBe(true);
+});
+
+test.each<[string, string]>([
+  // The kinds of the specification's list of invalid tokens, in the form that tokens have now.
+  ['an incorrect MAC', made().replace(/.{4}$/, 'AA==')], ['too short a form', padded(Buffer.from(made(), 'base64url').subarray(0, 40))], ['no base64', made().replace(/^.{11}/, '%%%%%%%%%%%')], ['a payload that is no multiple of a block', made({ blocks: Buffer.alloc(15) })], ['a padding that is wrong', made({ blocks: Buffer.alloc(16) })],
+  ['another initialisation vector, which spoils the padding', made({ iv: Buffer.alloc(16, 0xff) })], ['another version', made({ version: 0x81 })], ['the version 0', made({ version: 0 })], ['no payload', made({ blocks: Buffer.alloc(0) })], ['a MAC that is cut', made({ macLength: 31 })], ['half a MAC', made({ macLength: 16 })], ['no MAC', made({ macLength: 0 })],
+  // One spelling (RFC 4648 §3.5): any other would be a second token of the same meaning.
+  ['no padding', specification.token.replace(/=+$/, '')], ['half its padding', specification.token.slice(0, -1)], ['more padding', `${specification.token}=`], ['bits that nobody reads', specification.token.replace(/.==$/, 'B==')], ['the other alphabet', specification.token.replaceAll('_', '/')], ['a line end inside', specification.token.replace(/^.{20}/, '$&\n')],
+  ['a NUL', `${specification.token}\0`], ['quotes', `"${specification.token}"`], ['the form of Python', `b'${specification.token}'`], ['a tail', `${specification.token}gAAA`],
+])('Fernet: a token with %s is refused', (_, token) => { expect(opens(token)).toBe(false); });

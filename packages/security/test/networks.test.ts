@@ -229,3 +229,29 @@ test('a proxy that is not understood is told what it sent', () => {
   const padded = (length: number): string => '1.1.1.1'.padStart(length);
   expect([says(padded(2_048)), says(padded(2_049))]).toEqual(['1.1.1.1', expect.stringContaining('2 KiB')]);
 });
+
+test.each([
+  ['2001:db8:0:0:1:0:0:1', '2001:db8::1:0:0:1'], ['2001:db8:0:1:1:1:1:1', '2001:db8:0:1:1:1:1:1'], ['2001:0:0:1:0:0:0:1', '2001:0:0:1::1'], ['2001:db8:0:0:0:0:2:1', '2001:db8::2:1'], ['2001:0DB8::00AA', '2001:db8::aa'], ['0:0:0:0:0:0:0:0', '::'], ['64:ff9b::192.0.2.33', '64:ff9b::c000:221'],
+  ['::ffff:192.0.2.1', '192.0.2.1'], ['::FFFF:C000:0201', '192.0.2.1'], ['0000:0000:0000:0000:0000:ffff:255.255.255.255', '255.255.255.255'], ['::ffff:0:0', '0.0.0.0'], ['2002:c000:201::', '2002:c000:201::'], ['::ffff:0:192.0.2.1', '::ffff:0:c000:201'],
+])('RFC 5952 §4, RFC 4291 §2.5.5.2: %s is written %s', (text, canonical) => { expect(canonicalAddress(text)).toBe(canonical); });
+
+/** Spellings that some readers take for addresses, and each for another one. */
+test.each([
+  '127.1', '127.0.1', '1', '0', '2130706433', '4294967295', '0x7f000001', '0x7f.0.0.1', '0x7f.1', '017700000001', '0177.0.0.1', '0177.0x0.0.1', '127.0.0.01', '00127.0.0.1', '127.0.0.08', '256.0.0.1', '127.0.0.256', '1.2.3.4.5', '1.2.3.4.', '.1.2.3.4', '1..3.4', '1.2.3.-4', '+1.2.3.4', '1.2.3.4e0', '1.2.3.4\0', '1.2.3.4\n',
+  '１.2.3.4', '١.2.3.4', '1。2。3。4', '①.2.3.4', '[1.2.3.4]', ':::', '1::2::3', ':1::2', '1:2:3:4:5:6:7', '1:2:3:4:5:6:7:8:9', '1:2:3:4:5:6:7:8::9', '12345::', '::g', '::1%', '::1%0', 'fe80::1%25eth0', 'fe80::1%eth0', '::1.2.3', '::1.2.3.4.5', '::1.2.3.256', '::01.2.3.4', '::ffff:0x7f.1', '::ffff:127.1', '1.2.3.4::', '::1.2.3.4:5', '0x::1', '::0x1',
+  'localhost', '::ffff:localhost', '0:0:0:0:0:0:0:0:', '-1::',
+])('RFC 6943 §3.1.1: %j is no address, in no network and behind no proxy', (text) => {
+  expect(canonicalAddress(text)).toBeUndefined();
+  for (const prefix of ['', '/8', '/32', '/128']) expect(() => compileNetworks([`${text}${prefix}`])).toThrow(WeirError);
+  expect(() => clientAddress('127.0.0.1', text, trust)).toThrow(refused);
+});
+
+test.each(['1.2.3.4/33', '1.2.3.4/032', '1.2.3.4/08', '1.2.3.4/+8', '1.2.3.4/-0', '1.2.3.4/8 ', '1.2.3.4/ 8', '1.2.3.4 /8', '1.2.3.4/8.0', '1.2.3.4/0x8', '1.2.3.4/1e1', '1.2.3.4/８', '1.2.3.4/255.255.255.0', '1.2.3.4/0.0.0.255', '1.2.3.4//8', '1.2.3.4/8/', '1.2.3.4/', '/8', '/', '1.2.3.4-1.2.3.9', '1.2.3.*', '1.2.3.4/8,5.6.7.8/8', '1.2.3.4/99999999999999999999', '::/129', '::/0128', '::/', '::1/128%lo', '::ffff:1.2.3.4/95', '::ffff:1.2.3.4/32', '::ffff:1.2.3.4/129', 'example.org/8', 'all', '::/0\0'])(
+  'RFC 4632 §3.1: %j is no network', (text) => { expect(() => compileNetworks([text])).toThrow(expect.objectContaining({ code: 'request.invalid' })); });
+
+test('RFC 4632 §3.1, RFC 4291 §2.3: bits of hosts are ignored, and an address inside another kind of address is in its own network alone', () => {
+  const inside = (network: string, text: string): boolean => compileNetworks([network]).contains(canonicalAddress(text) ?? '');
+  for (const [network, text] of [['10.1.2.3/8', '10.255.0.1'], ['192.0.2.255/31', '192.0.2.254'], ['2001:db8::dead:beef/32', '2001:db8:ffff::'], ['0.0.0.0/0', '255.255.255.255'], ['::/0', 'ffff::'], ['::ffff:10.0.0.1/96', '203.0.113.1'], ['::ffff:0:0/96', '203.0.113.1'], ['127.0.0.1', '::ffff:7f00:1']] as const) expect(inside(network, text), `${network} ${text}`).toBe(true);
+  // 6to4, NAT64, Teredo, IPv4-compatible, IPv4-translated and ISATAP (RFC 3056, 6052, 4380, 4291, 2765, 5214) of 10.0.0.1.
+  for (const other of ['2002:a00:1::', '64:ff9b::a00:1', '64:ff9b:1::a00:1', '2001:0:a00:1::', '2001::f5ff:fffe', '::10.0.0.1', '::ffff:0:10.0.0.1', 'fe80::5efe:10.0.0.1']) expect([inside('10.0.0.0/8', other), inside('0.0.0.0/0', other)], other).toEqual([false, false]);
+});

@@ -295,3 +295,35 @@ test('who waits for too long has waited for the one before him, and is told the 
     expect(answer).toMatchObject({ reason: { code: 'outbound.failed', message: `127.0.0.1:${server.port} did not answer within 0.2 s.` } });
   }
 });
+
+/** Ways to write this machine, its neighbours and the servers of clouds that lists of such tricks hold. A rule for exactly that spelling opens nothing: an address has to be public, or in a network that the rule names. */
+test.each([
+  '127.0.0.1', '127.1', '127.0.1', '127.127.127.127', '2130706433', '0x7f000001', '0x7f.0x0.0x0.0x1', '0x7F.1', '017700000001', '0177.0.0.01', '0177.1', '00000177.0.0.1', '127.0.0.1.', '127。0。0。1', '１２７.0.0.1', '①②⑦.⓪.⓪.①', '127.0.0.1%00', '%31%32%37.0.0.1', '127%2e0%2e0%2e1', '0', '0.0.0.0', '00', '0x0', '255.255.255.255', '4294967295',
+  '[::1]', '[0:0:0:0:0:0:0:1]', '[::]', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '[0:0:0:0:0:ffff:127.0.0.1]', '[::127.0.0.1]', '[::ffff:0:127.0.0.1]', '[64:ff9b::7f00:1]', '[64:ff9b:1::7f00:1]', '[2002:7f00:1::]', '[2001:0:7f00:1::]', '[fe80::1]', '[fe80::1%25lo]', '[fe80::1%lo]', '[fc00::1]', '[fd00:ec2::254]', '[ff02::1]', '[fec0::1]', '[5f00::1]',
+  '169.254.169.254', '2852039166', '0xa9fea9fe', '0251.0376.0251.0376', '[::ffff:a9fe:a9fe]', '100.100.100.200', '192.0.0.192', '10.0.0.1', '172.16.0.1', '192.168.0.1', '100.64.0.1', '198.18.0.1', '192.0.2.1', '224.0.0.1', '240.0.0.1', '192.88.99.1',
+  'localhost', 'LOCALHOST', 'localhost.', 'ｌocalhost', 'localhost%00', 'printer.local', 'metadata', '127.0.0.1.nip.io', 'user@127.0.0.1', '127.0.0.1:80@127.0.0.1', '127.0.0.1\\@a.example', '127.0.0.1#@a.example', ' 127.0.0.1', '127.0.0.1\t', '12\n7.0.0.1', '', '.', '..', '%', '[', '[]', '[::1', '::1', '[::1].', '0x', '0x7g.1', '1.1.1.256', '1.2.3.4.5',
+])('RFC 6890, WHATWG URL §3.5: http://%s leads nowhere', async (host) => {
+  await using server = await serveOn(ok);
+  const url = `http://${host}:${server.port}/`;
+  const refusal = async (): Promise<unknown> => {
+    try {
+      // Whatever is a name means this machine.
+      await using out = broker(url, [], { lookup: names(['127.0.0.1']) });
+      return await out.fetch({ url });
+    } catch (error) {
+      return error;
+    }
+  };
+  expect(await refusal(), 'there is no such rule, or it reaches nothing').toMatchObject({ code: expect.stringMatching(/^(?:config\.invalid|outbound\.refused)$/) });
+  expect(server.peers).toEqual([]);
+});
+
+test.each([
+  '127.0.0.1', '0.0.0.0', '10.0.0.1', '100.64.0.1', '169.254.169.254', '172.31.255.255', '192.0.0.1', '192.0.0.170', '192.0.2.1', '192.88.99.1', '192.168.1.1', '198.18.0.1', '198.51.100.1', '203.0.113.1', '224.0.0.251', '240.0.0.1', '255.255.255.255', '::1', '::', '::ffff:127.0.0.1', '::ffff:7f00:1', '::127.0.0.1', '64:ff9b::7f00:1', '64:ff9b:1::1', '100::1', '2001::1', '2001:2::1', '2001:10::1',
+  '2001:20::1', '2001:db8::1', '2002:7f00:1::1', '2620:4f:8000::1', '3fff::1', '5f00::1', 'fc00::1', 'fd00:ec2::254', 'fe80::1', 'fe80::1%lo', 'ff02::1', '127.1', '0x7f000001', '', 'rubbish',
+])('RFC 6890: a name that means %s leads nowhere, alone or among others', async (address) => {
+  await using server = await serveOn(ok);
+  await using out = broker(`http://api.example.org:${server.port}/*`, [], { lookup: names([address], [address, '127.0.0.1'], ['::1', address]) });
+  for (let time = 0; time < 3; time += 1) await expect(out.fetch({ url: `http://api.example.org:${server.port}/` })).rejects.toMatchObject({ code: 'outbound.refused' });
+  expect(server.peers).toEqual([]);
+});
