@@ -62,10 +62,10 @@ export function encodeFrameHeader(keyId: bigint, counter: bigint): Buffer {
 
 /** `size`: bytes of the header. `frame.refused` when it is cut off or not the shortest form of its numbers. */
 export function decodeFrameHeader(sealed: Uint8Array): Readonly<{ keyId: bigint; counter: bigint; size: number }> {
-  const configuration = sealed[0] ?? 0;
+  const [configuration] = sealed;
+  if (configuration === undefined) throw refused();
   const key = decodeField(sealed, configuration >> 4, 1);
   const count = decodeField(sealed, configuration & 0x0f, key.end);
-  if (sealed.length === 0 || count.end > sealed.length) throw refused();
   return { keyId: key.value, counter: count.value, size: count.end };
 }
 
@@ -122,12 +122,13 @@ const mostKeys = 256;
 
 /** Opens frames of several senders; each frame once. */
 export class FrameReceiver {
-  readonly #senders = new Map<bigint, { keys: FrameKeys; highest: bigint; seen: Set<bigint> }>();
+  /** `seen`: by the remainder of the window, the newest counter that was opened there; within the window no two share a place. */
+  readonly #senders = new Map<bigint, { keys: FrameKeys; highest: bigint; seen: bigint[] }>();
 
   /** Of a key id that is known already, the new base key replaces the old one. At most 256 senders. */
   addKey(keyId: bigint, baseKey: Uint8Array, suite: FrameSuite = 'AES_256_GCM_SHA512_128'): void {
     if (this.#senders.size >= mostKeys && !this.#senders.has(keyId)) throw new WeirError('request.conflict', 'A receiver takes frames of at most 256 senders; remove one first.');
-    this.#senders.set(keyId, { keys: deriveFrameKeys(suite, keyId, baseKey), highest: -1n, seen: new Set() });
+    this.#senders.set(keyId, { keys: deriveFrameKeys(suite, keyId, baseKey), highest: -1n, seen: [] });
   }
 
   removeKey(keyId: bigint): void {
@@ -138,12 +139,12 @@ export class FrameReceiver {
   open(sealed: Uint8Array, metadata?: Uint8Array): Buffer {
     const { keyId, counter } = decodeFrameHeader(sealed);
     const sender = this.#senders.get(keyId);
-    if (sender === undefined || counter + replayWindow <= sender.highest || sender.seen.has(counter)) throw refused();
+    const place = Number(counter % replayWindow);
+    if (sender === undefined || counter + replayWindow <= sender.highest || sender.seen[place] === counter) throw refused();
     const frame = openFrame(sender.keys, sealed, metadata);
     // Only what was authentic moves the window.
-    sender.seen.add(counter);
+    sender.seen[place] = counter;
     if (counter > sender.highest) sender.highest = counter;
-    if (sender.seen.size > 2 * Number(replayWindow)) for (const old of sender.seen) if (old + replayWindow <= sender.highest) sender.seen.delete(old);
     return frame;
   }
 }

@@ -63,7 +63,79 @@ test('rubbish is refused, whatever it is', () => {
 });
 
 test('a header that is not the shortest form of its numbers is refused', () => {
-  for (const header of ['80', '8007', '0807', '090001', '8000']) expect(() => decodeFrameHeader(bytes(header)), header).toThrow(refused);
+  for (const header of ['80', '8007', '0807', '090001', '8000', '0900ff', '9000ff', '9100ff0100']) expect(() => decodeFrameHeader(bytes(header)), header).toThrow(refused);
+});
+
+test('a header that is cut off anywhere is refused, and an empty one', () => {
+  const whole = encodeFrameHeader(2n ** 40n, 2n ** 64n - 1n);
+  for (let length = 0; length < whole.length; length += 1) expect(() => decodeFrameHeader(whole.subarray(0, length)), String(length)).toThrow(refused);
+  expect(decodeFrameHeader(Buffer.concat([whole, Buffer.of(1)]))).toEqual({ keyId: 2n ** 40n, counter: 2n ** 64n - 1n, size: whole.length });
+});
+
+test('key ids and counters have 64 bits', () => {
+  const bits = expect.objectContaining({ code: 'internal' });
+  for (const wrong of [-1n, 2n ** 64n]) {
+    expect(() => encodeFrameHeader(wrong, 0n), `key id ${wrong}`).toThrow(bits);
+    expect(() => encodeFrameHeader(0n, wrong), `counter ${wrong}`).toThrow(bits);
+  }
+});
+
+test('a frame opens under its own key id alone, and never without its whole tag', () => {
+  const keys = deriveFrameKeys('AES_128_GCM_SHA256_128', 1n, Buffer.alloc(16, 1));
+  expect(() => openFrame(keys, sealFrame({ ...keys, keyId: 2n }, 0n, Buffer.from('frame')))).toThrow(refused);
+  const sealed = sealFrame(keys, 0n, Buffer.alloc(0));
+  expect(openFrame(keys, sealed)).toHaveLength(0);
+  for (let length = 0; length < sealed.length; length += 1) expect(() => openFrame(keys, sealed.subarray(0, length)), String(length)).toThrow(refused);
+});
+
+test('why a frame was refused is kept for whoever looks for it', () => {
+  const keys = deriveFrameKeys('AES_128_GCM_SHA256_128', 1n, Buffer.alloc(16, 1));
+  const changed = sealFrame(keys, 0n, Buffer.from('frame'));
+  changed[changed.length - 1] = (changed.at(-1) ?? 0) ^ 1;
+  expect(() => openFrame(keys, changed)).toThrow(expect.objectContaining({ code: 'frame.refused', cause: expect.any(Error) }));
+});
+
+test('whatever the order in which frames come, each opens once, and none that the newest has left a window behind', () => {
+  const sender = new FrameSender(1n);
+  const frames = Array.from({ length: 3_000 }, (_, index) => sender.seal(Buffer.from(String(index))));
+  fc.assert(fc.property(fc.array(fc.nat({ max: frames.length - 1 }), { maxLength: 400 }), fc.integer({ min: 1, max: 2_000 }), (some, stride) => {
+    const receiver = new FrameReceiver();
+    receiver.addKey(1n, sender.baseKey);
+    const opened = new Set<number>();
+    let highest = -1;
+    for (const at of [...some, ...some.map((one) => (one + stride) % frames.length), ...some]) {
+      const open = (): string => receiver.open(frames[at] ?? Buffer.alloc(0)).toString();
+      if (opened.has(at) || at + 1_024 <= highest) expect(open, String(at)).toThrow(refused);
+      else expect(open()).toBe(String(at));
+      opened.add(at);
+      highest = Math.max(highest, at);
+    }
+  }), { numRuns: runs(40) });
+});
+
+test('after any number of frames, none of the last thousand opens again', () => {
+  const sender = new FrameSender(1n);
+  const receiver = new FrameReceiver();
+  receiver.addKey(1n, sender.baseKey);
+  const frames = Array.from({ length: 2_100 }, (_, index) => sender.seal(Buffer.from(String(index))));
+  for (const frame of frames) receiver.open(frame);
+  for (const frame of frames) expect(() => receiver.open(frame)).toThrow(refused);
+});
+
+test('a receiver takes frames of 256 senders, and of another when it is rid of one', () => {
+  const receiver = new FrameReceiver();
+  const senders = Array.from({ length: 257 }, (_, index) => new FrameSender(BigInt(index), 'AES_128_GCM_SHA256_128'));
+  const add = ({ keyId, baseKey, suite }: FrameSender): void => { receiver.addKey(keyId, baseKey, suite); };
+  for (const sender of senders.slice(0, 256)) add(sender);
+  const [first, last] = [senders[0], senders[256]];
+  if (first === undefined || last === undefined) throw new Error('no sender');
+  expect(() => { add(last); }).toThrow(expect.objectContaining({ code: 'request.conflict' }));
+  add(first);
+  expect(receiver.open(first.seal(Buffer.from('still'))).toString()).toBe('still');
+  receiver.removeKey(first.keyId);
+  expect(() => receiver.open(first.seal(Buffer.from('gone')))).toThrow(refused);
+  add(last);
+  expect(receiver.open(last.seal(Buffer.from('new'))).toString()).toBe('new');
 });
 
 test('each frame opens once, late ones within the window only', () => {
