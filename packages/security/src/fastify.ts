@@ -63,8 +63,10 @@ async function admitContent(security: StreamingSecurityManager, cid: string, { c
   const { allowed, reason } = await security.checkContentAccess(cid, claims, { address });
   // Absent and foreign content is the same to whoever may not use it.
   if (!allowed) throw new WeirError(claims === undefined ? 'identity.required' : 'object.absent');
-  const socket = reply.raw;
-  const right = security.watch(claims, () => { socket.socket?.resetAndDestroy(); }, { cid, address });
-  socket.once('close', () => { right[Symbol.dispose](); });
+  const response = reply.raw;
+  const right = security.watch(claims, () => { response.socket?.resetAndDestroy(); }, { cid, address });
+  response.once('close', () => { right[Symbol.dispose](); });
+  // Whoever left while it was asked about has nothing open.
+  if (response.destroyed) right[Symbol.dispose]();
   await security.logStreamingAccess({ cid, claims, address, accessType: 'content.read', reason });
 }
