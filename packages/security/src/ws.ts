@@ -46,7 +46,7 @@ export function guardWebSockets(server: Pick<Server, 'on' | 'listenerCount'>, so
       },
       (error: unknown) => {
         if (!(error instanceof WeirError)) process.emitWarning(`A socket was refused: ${String(error)}`, 'WeirStreamingSecurity');
-        refuse(socket, error instanceof WeirError ? error : new WeirError('internal', undefined, { cause: error }));
+        refuse(socket, error instanceof WeirError ? error : new WeirError('internal'));
       },
     );
   });

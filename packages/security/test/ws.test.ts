@@ -2,11 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { expect, test, vi } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { contentId, rawCodec } from '../src/content-id.ts';
+import { memoryStores } from '../src/memory-stores.ts';
 import { StreamingSecurityManager } from '../src/streaming-security-manager.ts';
 import type { StreamingSecurityOptions } from '../src/streaming-options.ts';
 import { guardWebSockets, type GuardedSockets } from '../src/ws.ts';
@@ -82,6 +83,54 @@ test('who brings none, or a bad one, is answered in JSON and hung up on', async 
   expect(without).toMatchObject({ status: 401, code: 'identity.required', headers: { connection: 'close', 'content-type': 'application/json' } });
   expect(await refused(it, { authorization: 'Bearer a.b.c' })).toMatchObject({ status: 401 });
   expect(await refused(it, { ...await it.headers(), origin: 'https://evil.test' })).toMatchObject({ status: 403, code: 'origin.refused' });
+});
+
+test('an ordinary refusal is no warning of the process', async () => {
+  await using it = await guarded();
+  const warnings: Error[] = [];
+  const hear = (warning: Error): void => { warnings.push(warning); };
+  process.on('warning', hear);
+  try {
+    await refused(it, {});
+    await new Promise(setImmediate);
+    expect(warnings).toEqual([]);
+  } finally {
+    process.off('warning', hear);
+  }
+});
+
+test('who was refused and does not hang up is hung up on', async () => {
+  await using it = await guarded();
+  const client = connect({ port: it.port, host: '127.0.0.1', allowHalfOpen: true });
+  client.write('GET /live HTTP/1.1\r\nHost: media.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+  let answered = '';
+  client.setEncoding('latin1').on('data', (text: string) => { answered += text; });
+  await once(client, 'end');
+  expect(answered).toMatch(/^HTTP\/1\.1 401 Unauthorized\r\n/);
+  const open = async (): Promise<number> => new Promise((resolve, reject) => { it.server.getConnections((error, count) => { if (error === null) resolve(count); else reject(error); }); });
+  await expect.poll(open).toBe(0);
+  client.destroy();
+});
+
+test('who leaves, however rudely, while it is asked about harms nobody', async () => {
+  const asked = Promise.withResolvers<void>();
+  const left = Promise.withResolvers<void>();
+  const { policies } = memoryStores();
+  await using it = await guarded({ content: () => cid }, { stores: { policies: {
+    setPolicy: (...given) => policies.setPolicy(...given),
+    holdingsOf: async (digest) => { asked.resolve(); await left.promise; return policies.holdingsOf(digest); },
+  } } });
+  await it.security.setContentPolicy(cid, { level: 'protected', maxConcurrentPerPrincipal: 1 });
+  const closed = new Promise<void>((resolve) => { it.server.once('connection', (socket) => { socket.once('close', () => { resolve(); }); }); });
+  const client = connect({ port: it.port, host: '127.0.0.1' });
+  client.write(`GET /live HTTP/1.1\r\nHost: media.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\nAuthorization: ${(await it.headers())['authorization'] ?? ''}\r\n\r\n`);
+  await asked.promise;
+  client.resetAndDestroy();
+  await closed;
+  left.resolve();
+  const socket = await opened(it);
+  socket.send('on');
+  expect(await answer(socket)).toBe('ann 2');
 });
 
 test('a path that is not guarded is absent, or somebody else’s', async () => {
@@ -174,6 +223,30 @@ test('a socket ends with its token', async () => {
   expect(await answer(bob)).toBe('bob 5');
 });
 
+test('who was told that the right ended is heard no more', async () => {
+  await using it = await guarded();
+  const socket = await rawSocket(it);
+  // A text message of one character, masked by zeros (RFC 6455 §5.2).
+  const say = (): void => { socket.write(Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0x78])); };
+  say();
+  await expect.poll(() => it.heard).toEqual(['x']);
+  const closing = new Promise<void>((resolve) => { socket.on('data', (data: Buffer) => { if (data.includes('the right to this ended')) { say(); resolve(); } }); });
+  await it.security.revokeAllUserTokens('ann');
+  await closing;
+  await once(socket, 'close');
+  expect(it.heard).toEqual(['x']);
+});
+
+test('a policy that names networks admits sockets from there alone', async () => {
+  await using it = await guarded({ content: () => cid });
+  await it.security.setContentPolicy(cid, { level: 'protected', networks: ['192.0.2.0/24'] });
+  expect(await refused(it, await it.headers())).toMatchObject({ status: 404 });
+  await it.security.setContentPolicy(cid, { level: 'protected', networks: ['127.0.0.0/8'] });
+  const socket = await opened(it);
+  socket.send('here');
+  expect(await answer(socket)).toBe('ann 4');
+});
+
 test('who does not answer the closing is cut off', async () => {
   await using it = await guarded();
   const socket = await rawSocket(it);
@@ -200,5 +273,5 @@ test('an error of the application is a 500 that says nothing, and a warning that
   const warned = once(process, 'warning') as Promise<[Error]>;
   const answered = await it.open(await it.headers());
   expect(answered).toMatchObject({ status: 500, body: expect.not.stringContaining('secret') });
-  expect(String((await warned)[0])).toContain('a secret detail');
+  expect(String((await warned)[0])).toMatch(/^WeirStreamingSecurity: .*a secret detail/);
 });
