@@ -1,4 +1,5 @@
 /** How an application sets up its streaming security: in code, or as the configuration it has already. */
+import { readFileSync } from 'node:fs';
 import type { Clock } from '@weir/contracts/clock';
 import { WeirError } from '@weir/contracts/errors';
 import { z } from 'zod';
@@ -61,7 +62,8 @@ const SeedConfig = z.strictObject({
 
 /**
  * Options of a configuration `{ streaming_security: { enabled, secret_key, … }, api: { host, port } }`. The environment wins over it:
- * `WEIR_STREAMING_SECURITY__SECRET_KEY`. Errors: `config.invalid` naming each setting that is refused.
+ * `WEIR_STREAMING_SECURITY__SECRET_KEY`, or the file that `WEIR_STREAMING_SECURITY__SECRET_KEY_FILE` names. Errors: `config.invalid` naming
+ * the setting that is refused.
  */
 export function optionsOfConfig(config: unknown, environment: Readonly<Record<string, string | undefined>> = process.env): StreamingSecurityOptions {
   const parsed = SeedConfig.safeParse(config);
@@ -70,12 +72,23 @@ export function optionsOfConfig(config: unknown, environment: Readonly<Record<st
     throw new WeirError('config.invalid', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'refused'}`);
   }
   const { enabled, secret_key: literal, token_expiry_seconds: tokenExpirySeconds, rate_limits: rateLimits, allowed_origins: allowedOrigins, encryption } = parsed.data.streaming_security;
-  const secretKey = environment['WEIR_STREAMING_SECURITY__SECRET_KEY'] ?? literal;
+  const secretKey = secretOf(environment) ?? literal;
   if (secretKey === undefined) throw new WeirError('config.invalid', `Set ${secretKeySetting} to fresh randomness: openssl rand -base64 48`);
   return {
     enabled, secretKey, tokenExpirySeconds, rateLimits, allowedOrigins,
     ...(encryption === undefined ? {} : { encryption: { enabled: encryption.enabled, defaultKeyBits: encryption.default_key_bits } }),
   };
+}
+
+/** Of a file, without the end of its line; the server reads its own alike. */
+function secretOf(environment: Readonly<Record<string, string | undefined>>): string | undefined {
+  const { WEIR_STREAMING_SECURITY__SECRET_KEY: secret, WEIR_STREAMING_SECURITY__SECRET_KEY_FILE: file } = environment;
+  if (secret !== undefined || file === undefined) return secret;
+  try {
+    return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+  } catch (cause) {
+    throw new WeirError('config.invalid', 'The file that WEIR_STREAMING_SECURITY__SECRET_KEY_FILE names can not be read.', { cause });
+  }
 }
 
 /** Named limits in the words of the rate limits' room. */
