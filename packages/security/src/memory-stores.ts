@@ -30,6 +30,8 @@ class MemoryEpochs implements EpochStore {
   readonly #limit: number;
   readonly #moves = new Map<string, number>();
   #sequence = 0;
+  /** The newest move that is not remembered any more. */
+  #forgotten = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -39,14 +41,18 @@ class MemoryEpochs implements EpochStore {
     this.#sequence += 1;
     this.#moves.delete(subject);
     this.#moves.set(subject, this.#sequence);
-    // The one reader of a process's memory reads at once, so the oldest was read long ago.
-    if (this.#moves.size > this.#limit) this.#moves.delete(this.#moves.keys().next().value ?? subject);
+    if (this.#moves.size <= this.#limit) return;
+    const [oldest] = this.#moves;
+    if (oldest === undefined) return;
+    this.#moves.delete(oldest[0]);
+    this.#forgotten = oldest[1];
   }
 
+  /** Who has not read what is forgotten by now has to ask about everything. */
   async since(sequence: number): Promise<{ sequence: number; subjects: readonly string[] }> {
     if (sequence === this.#sequence) return { sequence, subjects: [] };
-    const moved = [...this.#moves].filter(([, at]) => at > sequence);
-    return { sequence: this.#sequence, subjects: moved.map(([subject]) => subject) };
+    const moved = [...this.#moves].filter(([, at]) => at > sequence).map(([subject]) => subject);
+    return { sequence: this.#sequence, subjects: sequence < this.#forgotten ? ['everything'] : moved };
   }
 }
 
@@ -92,7 +98,10 @@ class MemoryTokens implements TokenStore {
   }
 
   #endEverybody(): void {
-    this.#allValidFromMs = (Math.floor(this.#clock() / 1_000) + 1) * 1_000;
+    // Tokens are dated by what they come after, which can be later than now.
+    let latestMs = Math.max(this.#clock(), this.#allValidFromMs);
+    for (const fromMs of this.#validFromMs.values()) latestMs = Math.max(latestMs, fromMs);
+    this.#allValidFromMs = (Math.floor(latestMs / 1_000) + 1) * 1_000;
     this.#revoked.clear();
     this.#validFromMs.clear();
     this.#epochs.move('everything');
