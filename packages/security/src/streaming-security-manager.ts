@@ -93,7 +93,7 @@ export class StreamingSecurityManager implements AsyncDisposable {
     return new StreamingSecurityManager({ ...optionsOfConfig(config), ...more });
   }
 
-  /** A token for a user; an hour long unless something else is asked or configured. `role.exceeds` for more than its key or its user may carry. */
+  /** A token for a user; an hour long unless something else is asked or configured. `role.exceeds` for more than its key or its user may carry, `role.unknown`, `principal.absent`. */
   createToken(order: TokenOrder): Promise<string> { return this.#tokens.create(order); }
 
   /** Never throws for a bad token, whatever it is. */

@@ -76,11 +76,11 @@ export class StreamingTokens {
     }
     await this.#requireWithin(userId, role, permissions);
     // A token of the second in which all were ended would be one of those: it is dated after it.
-    const iat = Math.max(this.#seconds(), Math.ceil(await tokens.validFromMs(userId) / 1_000));
+    const iat = await this.#datedSeconds(userId);
     const exp = iat + (expiresInSeconds ?? this.#parts.expirySeconds);
     const jti = newUlid(clock());
     const token = signToken('access', {
-      iss: this.#parts.issuer, aud: audience ?? this.#parts.issuer, sub: userId, role, iat, nbf: notBefore === undefined ? iat : Math.floor(notBefore.getTime() / 1_000), exp, jti,
+      iss: this.#parts.issuer, aud: audience ?? this.#parts.issuer, sub: userId, role, iat, nbf: notBefore === undefined ? this.#seconds() : Math.floor(notBefore.getTime() / 1_000), exp, jti,
       ...(permissions === undefined ? {} : { permissions }), ...(cidAccess.length === 0 ? {} : { cid_access: cidAccess }),
     }, signing);
     await tokens.issued({ jti, userId, issuer, cidAccess, expiresAtMs: exp * 1_000 });
@@ -93,7 +93,9 @@ export class StreamingTokens {
     if (principals === undefined) return;
     const record = await principals.principal(userId);
     if (record === undefined) throw new WeirError('principal.absent');
-    const missing = [...permissions ?? [], ...roles.get(role)?.permissions ?? []].find((permission) => !record.rights.has(permission));
+    const ofRole = roles.get(role);
+    if (ofRole === undefined) throw new WeirError('role.unknown', `There is no role "${role}", so its token would be refused.`);
+    const missing = [...permissions ?? [], ...ofRole.permissions].find((permission) => !record.rights.has(permission));
     if (missing !== undefined) throw new WeirError('role.exceeds', `"${userId}" has no ${missing}, so a token can not carry it. A token only narrows.`);
   }
 
@@ -120,9 +122,14 @@ export class StreamingTokens {
     if (verdict.reason !== 'expired') throw new WeirError('request.invalid', 'This is no token of this application; revoke it by its id.');
   }
 
-  /** Includes those of this very second. */
-  endAll(userId: string): Promise<void> {
-    return this.#parts.stores.tokens.endAll(userId, (this.#seconds() + 1) * 1_000);
+  /** Includes those of this very second, and those that were made in it after all before them had been ended. */
+  async endAll(userId: string): Promise<void> {
+    return this.#parts.stores.tokens.endAll(userId, (await this.#datedSeconds(userId) + 1) * 1_000);
+  }
+
+  /** The date of a token that is made now. */
+  async #datedSeconds(userId: string): Promise<number> {
+    return Math.max(this.#seconds(), Math.ceil(await this.#parts.stores.tokens.validFromMs(userId) / 1_000));
   }
 
   /** What claims are worth now: as a subject of decisions, or why nothing. */
