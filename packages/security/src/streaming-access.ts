@@ -48,7 +48,7 @@ export class StreamingAccess {
 
   /** By the policies of all who hold this content, and by what the token shares. */
   async decide(digest: string, caller: Caller): Promise<AccessDecision> {
-    return this.#decide(digest, caller, { open: this.#open.get(openingKey(digest, caller.claims)) ?? 0 });
+    return this.#decide(digest, caller, { open: this.#openBy(digest, caller) });
   }
 
   async #decide(digest: string, { claims, address }: Caller, { open, granted }: Readonly<{ open: number; granted?: string }>): Promise<AccessDecision> {
@@ -105,7 +105,7 @@ export class StreamingAccess {
     const grant = verdict.valid ? await grants.grant(verdict.claims.jti) : undefined;
     const refusal = verdict.valid ? await this.#refusalOf(grant, caller) : verdict.reason;
     if (grant === undefined || refusal !== undefined) return { allowed: false, reason: refusal ?? 'revoked' };
-    const decision = await this.#decide(digest, caller, { open: 0, granted: grant.holding });
+    const decision = await this.#decide(digest, caller, { open: this.#openBy(digest, caller), granted: grant.holding });
     if (!decision.allowed || decision.reason !== 'grant') return decision;
     return await grants.useGrant(grant.id) ? decision : { allowed: false, reason: 'used up' };
   }
@@ -149,6 +149,10 @@ export class StreamingAccess {
       expiresAtMs: claims?.expiresAtMs ?? Infinity, ended, onEnd: (reason) => { open.dispose(); onEnd(reason); },
     }));
     return open;
+  }
+
+  #openBy(digest: string, { claims }: Caller): number {
+    return this.#open.get(openingKey(digest, claims)) ?? 0;
   }
 
   #count(opening: string, by: 1 | -1): void {

@@ -1,16 +1,23 @@
 /** The streaming security of an application, as its users call it: every verb, every defect that the original had, and round trips of anything. */
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { Socket } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import { newUlid } from '@weir/contracts/clock';
 import fc from 'fast-check';
 import { bases } from 'multiformats/basics';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import type { AuditEvent } from '../src/audit.ts';
 import { cidBytes, contentId, dagPbCodec, rawCodec } from '../src/content-id.ts';
 import { FrameReceiver } from '../src/frame-encryption.ts';
 import { KeyRing } from '../src/key-ring.ts';
 import { newMasterKey } from '../src/master-keys.ts';
 import { MemoryAudit, memoryStores } from '../src/memory-stores.ts';
-import { sharedSecretKey } from '../src/token-keys.ts';
+import { compileNetworks } from '../src/networks.ts';
+import type { PrincipalRecord } from '../src/principals.ts';
+import { builtinRoles } from '../src/roles.ts';
+import type { PurposeKeys } from '../src/streaming-keys.ts';
+import { newTokenKey, sharedSecretKey, type TokenKey } from '../src/token-keys.ts';
 import { StreamingSecurityManager } from '../src/streaming-security-manager.ts';
 import type { StreamingSecurityOptions } from '../src/streaming-options.ts';
 import type { StreamingClaims } from '../src/streaming-tokens.ts';
@@ -547,4 +554,202 @@ test('ipfs-kit §1.5 #4: a configuration is taken as it stands, and says what to
     [{ token_expire_seconds: 1 }, /token_expire_seconds/],
   ];
   for (const [change, sentence] of refusals) expect(() => StreamingSecurityManager.fromSeedConfig(seed(change))).toThrow(sentence);
+});
+
+// Setting up
+
+test('one key is given, a secret or a ring; bits that no suite has stop the start', () => {
+  for (const none of [{}, { secretKey, keyRing: ring() }]) expect(() => new StreamingSecurityManager(none)).toThrow(code('config.invalid'));
+  const defaultKeyBits = 192 as 256;
+  expect(() => manager({ encryption: { defaultKeyBits } })).toThrow(code('config.invalid'));
+  expect(() => manager().security.generateEncryptionKey({ bits: defaultKeyBits })).toThrow(code('config.invalid'));
+  expect(manager({ encryption: { defaultKeyBits: 128 } }).security.generateEncryptionKey()).toMatchObject({ bits: 128, detached: false });
+  expect(manager({ encryption: {} }).security.generateEncryptionKey()).toMatchObject({ bits: 256 });
+});
+
+test('keys that are kept elsewhere sign and verify in place of derived ones, each its own purpose', async () => {
+  const [access, grant] = [newTokenKey('kept-access'), newTokenKey('kept-grant')];
+  const kept = (key: TokenKey): PurposeKeys => ({ signing: () => key, all: new Map([[key.id, key]]) });
+  const { security } = manager({ tokenKeys: { access: kept(access), grant: kept(grant) } });
+  await security.setContentPolicy(cid, { level: 'private' });
+  const kid = (token: string): unknown => (JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString('utf8')) as { kid: unknown }).kid;
+  const [token, key] = [await security.createToken({ userId: 'ann', role: 'admin' }), await security.generateContentKey(cid)];
+  expect([kid(token), kid(key)]).toEqual(['kept-access', 'kept-grant']);
+  expect([(await security.verifyToken(token)).valid, (await security.verifyContentKey(key, cid)).allowed]).toEqual([true, true]);
+});
+
+test('rules of origins are taken as an application has them', () => {
+  const { security } = manager({ ownOrigins: { allows: (origin) => origin === 'app://films' }, allowedOrigins: ['https://app.test'] });
+  expect(['app://films', 'https://app.test', 'https://evil.test'].map((origin) => security.checkOrigin(origin))).toEqual([true, true, false]);
+});
+
+test('a limit that nobody configured is refused with those that are', () => {
+  const { security } = manager({ rateLimits: { talk: { limit: 1, period: 1 } } });
+  expect(() => security.checkRateLimit('ann', 'tlak')).toThrow(/"tlak".*signaling, .*talk/);
+  expect([security.hasRateLimit('talk'), security.hasRateLimit('tlak')]).toEqual([true, false]);
+});
+
+test('a signature with more behind it is none', () => {
+  const { security } = manager();
+  const signature = security.createHmacSignature('message');
+  for (const more of ['.', '.x', `.${signature}`]) expect(security.verifyHmacSignature('message', `${signature}${more}`), more).toBe(false);
+});
+
+// Requests
+
+test('a request without a token is somebody unknown; one with a bad token is nobody', async () => {
+  const { security, time } = manager({ rateLimits: { auth_failures: { limit: 100, period: 1 } } });
+  expect(await security.authenticate(upgrade({}), { acts: false })).toEqual({ claims: undefined, address: '192.0.2.1' });
+  const token = await security.createToken({ userId: 'ann', expiresInSeconds: 1 });
+  expect(await security.authenticate(upgrade({ authorization: `Bearer ${token}` }), { acts: false })).toMatchObject({ claims: { userId: 'ann' } });
+  time.nowMs += 1_000;
+  for (const authorization of [`Bearer ${token}`, 'Bearer a.b.c', 'Basic YTpi']) await expect(security.authenticate(upgrade({ authorization }), { acts: false }), authorization).rejects.toThrow(code('identity.required'));
+});
+
+test('a page of any origin may read with a token, and act only from a listed one', async () => {
+  const { security } = manager({ allowedOrigins: ['https://app.test'], cookieName: 'session' });
+  const token = await security.createToken({ userId: 'ann' });
+  const ask = (headers: Record<string, string>, acts: boolean) => security.authenticate(upgrade(headers), { acts });
+  for (const headers of [{ authorization: `Bearer ${token}` }, { cookie: `session=${token}` }]) {
+    expect(await ask({ ...headers, origin: 'https://evil.test' }, false)).toMatchObject({ claims: { userId: 'ann' } });
+    await expect(ask({ ...headers, origin: 'https://evil.test' }, true)).rejects.toThrow(code('origin.refused'));
+    expect(await ask({ ...headers, origin: 'https://app.test' }, true)).toMatchObject({ claims: { userId: 'ann' } });
+  }
+});
+
+test('who comes from outside the networks of a principal is not that principal', async () => {
+  const scope = compileNetworks(['192.0.2.0/24']);
+  const ann: PrincipalRecord = { id: 'ann', kind: 'user', role: 'user', rights: builtinRoles.get('user')?.permissions ?? new Set(), scope, disabled: false, tokensValidFromMs: 0, maxSkewSeconds: 30, keys: [] };
+  const { security } = manager({ stores: { principals: { principal: async (id) => (id === 'ann' ? ann : undefined) } } });
+  const authorization = `Bearer ${await security.createToken({ userId: 'ann' })}`;
+  expect(await security.authenticateWebSocket(upgrade({ authorization }))).toMatchObject({ claims: { userId: 'ann' }, address: '192.0.2.1' });
+  await expect(security.authenticateWebSocket(upgrade({ authorization }, '/live', '198.51.100.1'))).rejects.toThrow(code('identity.required'));
+  await security.setContentPolicy(cid, { level: 'protected' });
+  const { claims } = await security.authenticateWebSocket(upgrade({ authorization }));
+  expect(await security.secureStreamingOffer(cid, claims, { address: '192.0.2.1' })).toEqual({ cid, level: 'protected' });
+  await expect(security.secureStreamingOffer(cid, claims, { address: '198.51.100.1' })).rejects.toThrow(code('policy.refused'));
+});
+
+test('a proxy speaks for others, and for itself where it names nobody; a connection without an address is refused', async () => {
+  const { security } = manager({ trustedProxies: ['127.0.0.1'] });
+  const addressOf = async (remote: string, headers: Record<string, string> = {}): Promise<string> => (await security.authenticate(upgrade(headers, '/', remote), { acts: false })).address;
+  expect([await addressOf('127.0.0.1'), await addressOf('127.0.0.1', { 'x-forwarded-for': '192.0.2.9' }), await addressOf('192.0.2.1', { 'x-forwarded-for': '192.0.2.9' })]).toEqual(['127.0.0.1', '192.0.2.9', '192.0.2.1']);
+  await expect(addressOf('', {})).rejects.toThrow(code('request.invalid'));
+  await expect(security.authenticate({ headers: {}, url: '/', socket: new Socket() }, { acts: false })).rejects.toThrow(code('request.invalid'));
+});
+
+test('a user opens sockets and streams as often as the limits say, whoever else comes from the same address', async () => {
+  const { security } = manager({ rateLimits: { signaling: { limit: 2, period: 3_600 }, streaming: { limit: 2, period: 3_600 } } });
+  const open = async (userId: string) => security.authenticateWebSocket(upgrade({ authorization: `Bearer ${await security.createToken({ userId })}` }));
+  for (let time = 0; time < 2; time += 1) await open('ann');
+  await expect(open('ann')).rejects.toThrow(code('rate.exceeded'));
+  await open('bob');
+  await security.setContentPolicy(cid, { level: 'public' });
+  const offer = (claims: StreamingClaims | undefined, address?: string) => security.secureStreamingOffer(cid, claims, { address });
+  const [ann, bob] = [await claimsOf(security, { userId: 'ann' }), await claimsOf(security, { userId: 'bob' })];
+  for (const [claims, ...addresses] of [[ann, '192.0.2.1', '192.0.2.2', '192.0.2.3'], [undefined, '2001:db8::1', '2001:db8::2', '2001:db8::3'], [undefined, undefined, undefined, undefined]] as const) {
+    const [first, second, third] = addresses;
+    await offer(claims, first);
+    await offer(claims, second);
+    await expect(offer(claims, third), String(first)).rejects.toThrow(code('rate.exceeded'));
+  }
+  expect(await offer(bob, '192.0.2.1')).toEqual({ cid, level: 'public' });
+  expect(await offer(undefined, '2001:db8:0:1::1')).toEqual({ cid, level: 'public' });
+});
+
+test('every change of a policy gives frames a new key, and of a thousand contents at once the oldest', async () => {
+  const { security } = manager({ rateLimits: { streaming: { limit: 10_000, period: 1 } } });
+  const policy = { level: 'encrypted', allowedUsers: ['ann'] } as const;
+  const ann = await claimsOf(security, { userId: 'ann' });
+  const keyOf = async (content: string): Promise<string> => (await security.secureStreamingOffer(content, ann)).frames?.baseKey ?? 'none';
+  for (const content of [cid, other]) await security.setContentPolicy(content, policy);
+  const [first, unchanged] = [await keyOf(cid), await keyOf(other)];
+  await security.setContentPolicy(cid, policy);
+  const second = await keyOf(cid);
+  expect([second === first, await keyOf(cid) === second, await keyOf(other) === unchanged]).toEqual([false, true, true]);
+  for (let content = 0; content < 998; content += 1) security.secureFrame({ cid: contentId(rawCodec, randomBytes(32)).cid, data: Buffer.alloc(1) });
+  expect([await keyOf(cid) === second, await keyOf(other) === unchanged], 'a thousand').toEqual([true, true]);
+  security.secureFrame({ cid: contentId(rawCodec, randomBytes(32)).cid, data: Buffer.alloc(1) });
+  expect([await keyOf(cid) === second, await keyOf(other) === unchanged], 'the other was there before its policy changed').toEqual([true, false]);
+});
+
+// Refusals
+
+test('what was refused is written with who, from where, what and why, within a second and without being asked to', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    const audit = new MemoryAudit(() => startMs);
+    const { security, time } = manager({ stores: { audit }, cookieName: 'session', rateLimits: { signaling: { limit: 1, period: 3_600 }, auth_failures: { limit: 100, period: 60 } } });
+    await security.setContentPolicy(cid, { level: 'private' });
+    const [ann, short] = [await claimsOf(security, { userId: 'ann' }), await security.createToken({ userId: 'ann', expiresInSeconds: 1 })];
+    const authorization = `Bearer ${await security.createToken({ userId: 'ann' })}`;
+    await security.checkContentAccess(cid, ann, { address: '2001:db8:1:2:3:4:5:6' });
+    await security.checkContentAccess(cid, undefined);
+    await security.authenticateWebSocket(upgrade({ authorization }));
+    await expect(security.authenticateWebSocket(upgrade({ authorization }))).rejects.toThrow(code('rate.exceeded'));
+    await expect(security.authenticateWebSocket(upgrade({}))).rejects.toThrow(code('identity.required'));
+    await expect(security.authenticateWebSocket(upgrade({ origin: 'https://evil.test' }))).rejects.toThrow(code('origin.refused'));
+    await expect(security.authenticateWebSocket(upgrade({ authorization: 'Basic x' }))).rejects.toThrow(code('identity.required'));
+    time.nowMs += 1_000;
+    for (let attempt = 0; attempt < 2; attempt += 1) await expect(security.authenticateWebSocket(upgrade({ authorization: `Bearer ${short}` }))).rejects.toThrow(code('identity.required'));
+    await vi.advanceTimersByTimeAsync(999);
+    expect(audit.events).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    const content = `content:${digest.toString('hex')}`;
+    const event = { class: 'C', principal: '', address: '192.0.2.1', action: 'request', object: '', decision: 'refused', requestId: '', count: 1 };
+    const plain = ({ id: _id, writer: _writer, sequence: _sequence, atMs: _at, previousHash: _previous, hash: _hash, ...rest }: AuditEvent): object => rest;
+    expect(audit.events.map(plain)).toEqual([
+      { ...event, principal: 'ann', address: '2001:db8:1:2::/64', action: 'content.read', object: content, reason: 'who' },
+      { ...event, address: '', action: 'content.read', object: content, reason: 'authentication' },
+      { ...event, principal: 'ann', action: 'socket', reason: 'rate limit' },
+      { ...event, reason: 'no token' },
+      { ...event, reason: 'origin.refused' },
+      { ...event, reason: 'authorization header' },
+      { ...event, reason: 'token expired', count: 2 },
+    ]);
+    await security.checkContentAccess(cid, ann);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(audit.events, 'and again').toHaveLength(8);
+    await security.checkContentAccess(cid, ann);
+    await security[Symbol.asyncDispose]();
+    expect([audit.events.length, vi.getTimerCount()], 'nothing is left to be written at the end').toEqual([9, 0]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('an opening that is logged says what it is told, and nothing else', async () => {
+  const audit = new MemoryAudit(() => startMs);
+  const { security } = manager({ stores: { audit } });
+  await security.logStreamingAccess({ cid, accessType: 'stream.open' });
+  await security.logStreamingAccess({ cid, accessType: 'stream.open', claims: await claimsOf(security, { userId: 'ann' }), address: '192.0.2.1', reason: 'grant', requestId: 'r1' });
+  const event = { class: 'B', action: 'stream.open', object: `content:${digest.toString('hex')}`, decision: 'allowed', count: 1 };
+  expect(audit.events).toMatchObject([{ ...event, principal: '', address: '', reason: 'allowed', requestId: '' }, { ...event, principal: 'ann', address: '192.0.2.1', reason: 'grant', requestId: 'r1' }]);
+});
+
+test('an audit trail that can not be written is told, and refuses nobody more', async () => {
+  const stores = { audit: { append: async () => { throw new Error('the disk is full'); } } };
+  const errors: unknown[] = [];
+  const { security } = manager({ stores, onError: (error) => errors.push(error) });
+  expect(await security.checkContentAccess(cid, undefined)).toEqual({ allowed: false, reason: 'no policy' });
+  await security[Symbol.asyncDispose]();
+  expect(errors).toEqual([expect.objectContaining({ message: 'the disk is full' })]);
+  const { security: plain } = manager({ stores });
+  await plain.checkContentAccess(cid, undefined);
+  const warned = once(process, 'warning') as Promise<[Error]>;
+  await plain[Symbol.asyncDispose]();
+  expect((await warned)[0]).toMatchObject({ name: 'WeirStreamingSecurity', message: expect.stringContaining('the disk is full') });
+});
+
+test('after its end nothing is watched any more', async () => {
+  const stores = memoryStores();
+  const [ended, other] = [new StreamingSecurityManager({ secretKey, stores }), new StreamingSecurityManager({ secretKey, stores })];
+  const told: string[] = [];
+  const ann = await claimsOf(ended, { userId: 'ann' });
+  ended.watch(ann, (reason) => { told.push(reason); });
+  await wait(20);
+  await ended[Symbol.asyncDispose]();
+  await other.revokeToken(ann.tokenId);
+  await wait(350);
+  expect(told).toEqual([]);
 });
