@@ -7,13 +7,16 @@ export type PresentedToken = Readonly<{ token: string; from: 'header' | 'cookie'
 
 const maxHeaderLength = 16_384;
 
-/** Two tokens, even equal ones, are refused: nobody should have to know which one counts. Undefined: none. */
+/**
+ * Two tokens, even equal ones, are refused: nobody should have to know which one counts. Of two such headers Node keeps the first alone in
+ * `headers`, and both in `headersDistinct`. Undefined: none.
+ */
 export function presentedToken(
-  { headers, url = '/' }: Readonly<{ headers: IncomingHttpHeaders; url?: string | undefined }>,
+  { headers, headersDistinct, url = '/' }: Readonly<{ headers: IncomingHttpHeaders; headersDistinct?: NodeJS.Dict<string[]>; url?: string | undefined }>,
   { cookieName, allowQueryTokens = false }: Readonly<{ cookieName?: string | undefined; allowQueryTokens?: boolean | undefined }>,
 ): PresentedToken | undefined {
   const found: PresentedToken[] = [
-    ...headerTokens(headers.authorization).map((token) => ({ token, from: 'header' as const })),
+    ...(headersDistinct?.['authorization'] ?? [headers.authorization]).flatMap(headerTokens).map((token) => ({ token, from: 'header' as const })),
     ...(cookieName === undefined ? [] : cookieTokens(headers.cookie, cookieName).map((token) => ({ token, from: 'cookie' as const }))),
     ...(allowQueryTokens ? queryTokens(url).map((token) => ({ token, from: 'query' as const })) : []),
   ];

@@ -40,7 +40,7 @@ type Where = Readonly<{ address?: string | undefined }>;
 type Caller = Where & Readonly<{ claims?: StreamingClaims | undefined }>;
 type Sealing = Readonly<{ key?: EncryptionKey; context?: string }>;
 export type Authenticated = Readonly<{ claims: StreamingClaims | undefined; address: string }>;
-type Request = Pick<IncomingMessage, 'headers' | 'socket' | 'url'>;
+type Request = Pick<IncomingMessage, 'headers' | 'socket' | 'url'> & Partial<Pick<IncomingMessage, 'headersDistinct'>>;
 
 const mostFrameSenders = 1_000;
 const refusalsEveryMs = 1_000;

@@ -1,5 +1,7 @@
 /** The Fastify plugin, in a real Fastify: what a route says of itself holds, and a response ends with the right to it. */
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import http from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { expect, test } from 'vitest';
@@ -120,6 +122,19 @@ test('who leaves while it is asked about has nothing open', async () => {
   await closed;
   left.resolve();
   await expect.poll(async () => (await fetch(`${it.url}/clip`, { headers })).status).toBe(200);
+});
+
+test('two tokens in two headers are refused, whichever comes first', async () => {
+  await using it = await application();
+  const [ann, bob] = [await it.security.createToken({ userId: 'ann' }), await it.security.createToken({ userId: 'bob' })];
+  const whoIs = async (...tokens: readonly string[]): Promise<string> => {
+    const request = http.request(`${it.url}/plain`);
+    request.setHeader('authorization', tokens.map((token) => `Bearer ${token}`)).end();
+    const [reply] = await once(request, 'response') as [http.IncomingMessage];
+    return `${reply.statusCode} ${Buffer.concat(await reply.toArray()).toString()}`;
+  };
+  expect(await whoIs(ann)).toBe('200 ann');
+  for (const both of [[ann, bob], [bob, ann], [ann, ann], [ann, '']]) expect(await whoIs(...both)).toMatch(/^401 /);
 });
 
 test('what a route says holds in scopes of plugins too', async () => {
