@@ -134,7 +134,7 @@ const pairOf = (kind: 'rsa' | 'ec' | 'ed25519', more: object = {}): JWK => {
   return publicKey.export({ format: 'jwk' });
 };
 const [ed, ec, rsa] = [pairOf('ed25519'), pairOf('ec'), pairOf('rsa')];
-const findIn = async (jwk: object | readonly object[], algorithm: 'EdDSA' | 'ES256' | 'RS256', id = 'k'): Promise<boolean> => {
+const findIn = async (jwk: unknown, algorithm: 'EdDSA' | 'ES256' | 'RS256', id = 'k'): Promise<boolean> => {
   const keys = new IssuerKeys({ read: async () => ({ text: JSON.stringify({ keys: [jwk].flat() }) }), onError: (error) => { throw error; } });
   return await keys.find(id, algorithm) !== undefined;
 };
@@ -167,6 +167,12 @@ test('RFC 7517 §5, RFC 8725 §3.5: weak, cut and foreign keys are left out, and
   }
   expect(await findIn({ ...ed, d: 'a private half', kid: 'k' }, 'EdDSA'), 'a private half is not taken in, the public one is').toBe(true);
   expect(await findIn({ kty: 'oct', k: 'c2VjcmV0', kid: 'k', alg: 'HS256' }, 'EdDSA')).toBe(false);
+});
+
+test('what is no key with a name of text hides no key beside it', async () => {
+  const set = [null, 7, 'text', [], {}, { ...ed, kid: 7 }, { ...ed, kid: undefined }, { ...ed, kid: 'two words' }, { ...ed, kid: 'good' }];
+  expect(await findIn(set, 'EdDSA', 'good')).toBe(true);
+  for (const id of ['7', 'undefined', 'two words']) expect(await findIn(set, 'EdDSA', id), id).toBe(false);
 });
 
 test('of two keys of one name the first counts, and one name may stand for a key of each kind', async () => {
