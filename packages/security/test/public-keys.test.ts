@@ -62,3 +62,20 @@ test('RFC 8032 §5.1.7, §8.4: a signature of a token has no second form', () =>
   ];
   for (const bytes of forged) expect(accepts(bytes), Buffer.from(bytes).toString('hex')).toBe(false);
 });
+
+test('an RSA modulus has 2 048 bits at least and is written without leading zeros, in 1 400 characters at most', () => {
+  const taken = (length: number, first: number, more: object = {}): boolean => strongPublicKey({ kty: 'RSA', e: 'AQAB', n: Buffer.alloc(length, 0xff).fill(first, 0, 1).toString('base64url'), ...more })?.algorithm === 'RS256';
+  expect([taken(256, 0x80), taken(257, 0x01), taken(1_050, 0xff)]).toEqual([true, true, true]);
+  expect([taken(256, 0x7f), taken(256, 0x01), taken(257, 0x00), taken(255, 0xff), taken(1_051, 0xff), taken(256, 0x80, { e: 'AQAC' }), taken(256, 0x80, { n: '' }), taken(256, 0x80, { n: undefined }), taken(256, 0x80, { kty: 'EC' })]).toEqual(Array<boolean>(9).fill(false));
+  // Of a pair only the public half is kept.
+  const whole = generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey.export({ format: 'jwk' });
+  expect(strongPublicKey({ ...whole })?.jwk).toEqual({ kty: 'RSA', n: whole.n, e: 'AQAB' });
+});
+
+test('a P-256 key is a point of the curve in two whole coordinates', () => {
+  const { kty, crv, x = '', y = '' } = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' });
+  const taken = (more: object = {}): boolean => strongPublicKey({ kty, crv, x, y, ...more }) !== undefined;
+  expect(taken()).toBe(true);
+  const cut = Buffer.from(y, 'base64url').subarray(1).toString('base64url');
+  for (const bad of [{ x: y }, { y: x }, { y: Buffer.alloc(32).toString('base64url') }, { x: undefined }, { y: undefined }, { y: cut }, { y: `${y}=` }, { crv: 'P-384' }, { kty: 'OKP' }]) expect(taken(bad), JSON.stringify(bad)).toBe(false);
+});
