@@ -63,7 +63,7 @@ const SeedConfig = z.strictObject({
 /**
  * Options of a configuration `{ streaming_security: { enabled, secret_key, … }, api: { host, port } }`. The environment wins over it:
  * `WEIR_STREAMING_SECURITY__SECRET_KEY`, or the file that `WEIR_STREAMING_SECURITY__SECRET_KEY_FILE` names. Errors: `config.invalid` naming
- * the setting that is refused.
+ * the setting that is refused. A secret that is written down is taken with a warning of the process.
  */
 export function optionsOfConfig(config: unknown, environment: Readonly<Record<string, string | undefined>> = process.env): StreamingSecurityOptions {
   const parsed = SeedConfig.safeParse(config);
@@ -72,8 +72,10 @@ export function optionsOfConfig(config: unknown, environment: Readonly<Record<st
     throw new WeirError('config.invalid', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'refused'}`);
   }
   const { enabled, secret_key: literal, token_expiry_seconds: tokenExpirySeconds, rate_limits: rateLimits, allowed_origins: allowedOrigins, encryption } = parsed.data.streaming_security;
-  const secretKey = secretOf(environment) ?? literal;
+  const given = secretOf(environment);
+  const secretKey = given ?? literal;
   if (secretKey === undefined) throw new WeirError('config.invalid', `Set ${secretKeySetting} to fresh randomness: openssl rand -base64 48`);
+  if (given === undefined) process.emitWarning(`The secret key is written down in the configuration, where backups and version control find it; set ${secretKeySetting}.`, 'WeirStreamingSecurity');
   return {
     enabled, secretKey, tokenExpirySeconds, rateLimits, allowedOrigins,
     ...(encryption === undefined ? {} : { encryption: { enabled: encryption.enabled, defaultKeyBits: encryption.default_key_bits } }),

@@ -41,6 +41,23 @@ test('the secret of the environment wins over that of a file, and both over one 
   expect(() => read({ WEIR_STREAMING_SECURITY__SECRET_KEY_FILE: path.join(folder.path, 'absent') })).toThrow(refusal('WEIR_STREAMING_SECURITY__SECRET_KEY_FILE'));
 });
 
+test('a secret that is written down is taken with a warning that names where it belongs, one from elsewhere without', async () => {
+  const warnings: Error[] = [];
+  const hear = (warning: Error): void => { warnings.push(warning); };
+  process.on('warning', hear);
+  try {
+    optionsOfConfig(configuration({ secret_key: secret }), { WEIR_STREAMING_SECURITY__SECRET_KEY: secret });
+    await new Promise(setImmediate);
+    expect(warnings).toEqual([]);
+    optionsOfConfig(configuration({ secret_key: secret }), {});
+    await new Promise(setImmediate);
+    expect(warnings).toMatchObject([{ name: 'WeirStreamingSecurity', message: expect.stringContaining('WEIR_STREAMING_SECURITY__SECRET_KEY_FILE') }]);
+    expect(String(warnings[0])).not.toContain(secret);
+  } finally {
+    process.off('warning', hear);
+  }
+});
+
 test('without a secret anywhere it says how to set one', () => {
   expect(() => optionsOfConfig(configuration({}), {})).toThrow(refusal('WEIR_STREAMING_SECURITY__SECRET_KEY_FILE'));
   expect(() => optionsOfConfig(configuration({}), {})).toThrow(refusal('openssl rand'));
