@@ -7,7 +7,7 @@ import { createHmac } from 'node:crypto';
 import { systemClock } from '@weir/contracts/clock';
 import { WeirError } from '@weir/contracts/errors';
 import type { PolicyLevel } from '@weir/contracts/policies';
-import { RefusalTally } from './audit.ts';
+import { RefusalTally, type AuditEntry } from './audit.ts';
 import { decodeBase64Url } from './base64.ts';
 import { clientAddress } from './client-address.ts';
 import { parseCid } from './content-id.ts';
@@ -60,9 +60,12 @@ export class StreamingSecurityManager implements AsyncDisposable {
   readonly #watched: WatchedRights;
   readonly #refusals = new RefusalTally();
   readonly #senders = new Map<string, FrameSender>();
+  /** How often keys of frames were ended, of one content or of all. */
+  #keyEnds = 0;
   readonly #onError: (error: unknown) => void;
   #frameKeys = 0n;
   #flush: NodeJS.Timeout | undefined;
+  #written: Promise<void> = Promise.resolve();
 
   /** `config.invalid` names what is refused: a weak key, `*` as an origin, a limit out of bounds, 192-bit keys. */
   constructor(options: StreamingSecurityOptions) {
@@ -109,7 +112,7 @@ export class StreamingSecurityManager implements AsyncDisposable {
   async setContentPolicy(cid: string, policy: ContentPolicy): Promise<void> {
     const { digest } = parseCid(cid);
     await this.#access.setPolicy(digest, policy);
-    this.#senders.delete(digest);
+    this.#endKey(digest);
     await this.#epochs.refresh();
   }
 
@@ -216,7 +219,7 @@ export class StreamingSecurityManager implements AsyncDisposable {
     const digest = cid === undefined ? undefined : parseCid(cid).digest;
     return this.#access.watch(claims, address, digest, (reason) => {
       // Whoever watched knows the key of the frames.
-      if (digest !== undefined) this.#senders.delete(digest);
+      if (digest !== undefined) this.#endKey(digest);
       onEnd(reason);
     });
   }
@@ -224,8 +227,11 @@ export class StreamingSecurityManager implements AsyncDisposable {
   /** What a viewer needs to receive a stream, if it may: `policy.refused`, `rate.exceeded`. */
   async secureStreamingOffer(cid: string, claims: StreamingClaims | undefined, { address }: Where = {}): Promise<StreamingOffer> {
     const content = parseCid(cid);
+    const keyEnds = this.#keyEnds;
     const { allowed, level } = await this.checkContentAccess(cid, claims, { address });
     if (!allowed || level === undefined) throw new WeirError('policy.refused');
+    // Whoever lost the right while it was asked about must not have the key that was made because of that.
+    if (keyEnds !== this.#keyEnds) return this.secureStreamingOffer(cid, claims, { address });
     if (!this.checkRateLimit(claims?.userId ?? limitKey(address ?? '::'), 'streaming').allowed) throw new WeirError('rate.exceeded');
     if (level !== 'encrypted') return { cid: content.cid, level };
     const { suite, keyId, baseKey } = this.#senderOf(content.digest);
@@ -252,6 +258,7 @@ export class StreamingSecurityManager implements AsyncDisposable {
 
   async #revoke(done: Promise<void>): Promise<void> {
     await done;
+    this.#keyEnds += 1;
     this.#senders.clear();
     await this.#epochs.refresh();
   }
@@ -260,6 +267,11 @@ export class StreamingSecurityManager implements AsyncDisposable {
     const peer = peerAddress(socket.remoteAddress);
     if (peer === undefined) throw new WeirError('request.invalid', 'The connection has no address.');
     return clientAddress(peer, headers['x-forwarded-for'], { proxies: this.#proxies, directUse: 'allowed' });
+  }
+
+  #endKey(digest: string): void {
+    this.#keyEnds += 1;
+    this.#senders.delete(digest);
   }
 
   #senderOf(digest: string): FrameSender {
@@ -288,8 +300,15 @@ export class StreamingSecurityManager implements AsyncDisposable {
   async #writeRefusals(): Promise<void> {
     clearTimeout(this.#flush);
     this.#flush = undefined;
+    const entries = this.#refusals.take();
+    // One after another, so that whoever waits for the last waits for all.
+    this.#written = this.#written.then(() => this.#append(entries));
+    await this.#written;
+  }
+
+  async #append(entries: readonly AuditEntry[]): Promise<void> {
     try {
-      for (const entry of this.#refusals.take()) await this.stores.audit.append(entry);
+      for (const entry of entries) await this.stores.audit.append(entry);
     } catch (error) {
       this.#onError(error);
     }

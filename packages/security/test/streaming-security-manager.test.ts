@@ -673,6 +673,29 @@ test('every change of a policy gives frames a new key, and of a thousand content
   expect([await keyOf(cid) === second, await keyOf(other) === unchanged], 'the other was there before its policy changed').toEqual([true, false]);
 });
 
+test('who loses the right while an offer is made gets no offer, and above all not the key of after', async () => {
+  const stores = memoryStores();
+  let gate = Promise.resolve();
+  let asked = (): void => undefined;
+  const security = new StreamingSecurityManager({ secretKey, stores: { policies: {
+    setPolicy: (...given) => stores.policies.setPolicy(...given),
+    holdingsOf: async (of) => { const found = await stores.policies.holdingsOf(of); asked(); await gate; return found; },
+  } } });
+  const [bob, eve] = [await claimsOf(security, { userId: 'bob' }), await claimsOf(security, { userId: 'eve' })];
+  const endings = [() => security.setContentPolicy(cid, { level: 'encrypted', allowedUsers: ['eve'] }), () => security.revokeToken(bob.tokenId)];
+  for (const end of endings) {
+    await security.setContentPolicy(cid, { level: 'encrypted', allowedUsers: ['bob', 'eve'] });
+    const [{ promise, resolve }, reached] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    [gate, asked] = [promise, reached.resolve];
+    const offer = security.secureStreamingOffer(cid, bob);
+    await reached.promise;
+    await end();
+    resolve();
+    await expect(offer).rejects.toThrow(code('policy.refused'));
+    expect((await security.secureStreamingOffer(cid, eve)).frames).toBeDefined();
+  }
+});
+
 // Refusals
 
 test('what was refused is written with who, from where, what and why, within a second and without being asked to', async () => {
@@ -739,6 +762,22 @@ test('an audit trail that can not be written is told, and refuses nobody more', 
   const warned = once(process, 'warning') as Promise<[Error]>;
   await plain[Symbol.asyncDispose]();
   expect((await warned)[0]).toMatchObject({ name: 'WeirStreamingSecurity', message: expect.stringContaining('the disk is full') });
+});
+
+test('at its end all that was refused has been written, also what was being written', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    const written: string[] = [];
+    const { security } = manager({ stores: { audit: { append: async ({ action }) => { if (action === 'content.read') await wait(50); written.push(action); } } } });
+    await security.checkContentAccess(cid, undefined);
+    vi.advanceTimersByTime(1_000);
+    await expect(security.authenticateWebSocket(upgrade({}))).rejects.toThrow(code('identity.required'));
+    expect(written, 'it is being written').toEqual([]);
+    await security[Symbol.asyncDispose]();
+    expect(written).toEqual(['content.read', 'request']);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('after its end nothing is watched any more', async () => {
