@@ -21,3 +21,19 @@ test('a server on PostgreSQL keeps content, policies, grants and the audit chain
   const admin = await weir.admin();
   expect(await admin.json('POST', '/api/v1/audit/verify')).toMatchObject({ intact: true });
 });
+
+test('a text with a NUL, which PostgreSQL can not keep, is refused as such', async (context) => {
+  await using weir = await startWeir({ environment: { WEIR_DATABASE__URL: await freshPostgres(context) } });
+  const admin = await weir.admin();
+  const cid = await admin.upload(randomBytes(16));
+  const { items: [item] } = await admin.json<{ items: { library_id: string }[] }>('GET', '/api/v1/library?limit=1');
+  const asked: [string, string, unknown?][] = [
+    ...['tokens', 'grants', 'library', 'jobs', 'principals', 'audit'].map((list): [string, string] => ['GET', `/api/v1/${list}?cursor=%00`]), ['GET', '/api/v1/audit?text=%00'], ['GET', '/api/v1/audit?object=a%00'],
+    ['PATCH', `/api/v1/library/${item?.library_id ?? ''}`, { title: 'a\0b' }], ['POST', '/api/v1/principals/admin/identities', { issuer: 'a\0b', subject: 'x' }],
+    ['DELETE', '/api/v1/principals/admin/identities?issuer=%00&subject=x'], ['POST', '/api/v1/jobs', { recipe: 'probe', inputs: [{ cid }], labels: { title: 'a\0b' } }],
+  ];
+  const statuses = await Promise.all(asked.map(async ([method, target, body]) => [target, (await admin.send(method, target, body)).status]));
+  expect(statuses).toEqual(asked.map(([, target]) => [target, 400]));
+  // A backslash before the same characters is no NUL.
+  expect(await admin.json('PATCH', `/api/v1/library/${item?.library_id ?? ''}`, { title: 'a\\u0000b' })).toMatchObject({ title: 'a\\u0000b' });
+});

@@ -111,6 +111,21 @@ test('where admin was deleted, a command does not make it anew, and says whose t
   expect((await other.weir(['admin', 'user', 'show', 'nobody'])).code).toBe(4);
 });
 
+test('what is not safe about a configuration is said by its check, and stands in the log of a service', { timeout: 60_000 }, async () => {
+  await using other = await Sandbox.open();
+  const environment = { WEIR_PERMISSIONS__DEFAULT_ROLE: 'admin' };
+  expect(await other.weir(['config', 'check'], { environment })).toMatchObject({ code: 0, stderr: expect.stringContaining('Requests without evidence act as "admin"') as string });
+  const settings = path.join(other.folder, 'unsafe.toml');
+  await writeFile(settings, `[permissions]\ndefault_role = "admin"\n[streaming_security]\nsecret_key = "${randomBytes(32).toString('base64')}"\n`, { mode: 0o644 });
+  expect((await other.weir(['config', 'check', settings])).stderr).toContain('WEIR_STREAMING_SECURITY__SECRET_KEY_FILE');
+  const child = other.start(process.execPath, [launcher, 'serve', '--port', '0', '--config', settings]);
+  let log = '';
+  child.stderr?.on('data', (text: Buffer) => { log += text.toString(); });
+  await readyUrl(child);
+  await expect.poll(() => log, { timeout: 10_000 }).toContain('Requests without evidence act as');
+  expect(log).toContain('"code":"config.secret_key"');
+});
+
 test('a port in use is named, with the way out', { timeout: 60_000 }, async () => {
   await using other = await Sandbox.open();
   const holder = createServer().listen(0, '127.0.0.1');

@@ -118,10 +118,14 @@ export class RateLimits<Name extends string = RateLimitName> implements Limits<N
 }
 
 /** Bounds within which milliseconds as floating-point numbers still tell one step from the next. */
+export const mostUses = 1_000_000;
+export const longestPeriodSeconds = 86_400;
+export const mostUsesPerSecond = 100_000;
+
 function requireUsable(name: string, { limit, periodSeconds }: RateLimit): void {
-  const isUsable = Number.isInteger(limit) && limit >= 1 && limit <= 1_000_000
-    && periodSeconds >= 1 && periodSeconds <= 86_400 && limit / periodSeconds <= 100_000;
-  if (!isUsable) throw new WeirError('config.invalid', `The rate limit "${name}" is refused; set a limit of 1 to 1000000 and a period of 1 to 86400 seconds.`);
+  const isUsable = Number.isInteger(limit) && limit >= 1 && limit <= mostUses
+    && periodSeconds >= 1 && periodSeconds <= longestPeriodSeconds && limit / periodSeconds <= mostUsesPerSecond;
+  if (!isUsable) throw new WeirError('config.invalid', `The rate limit "${name}" is refused; set a limit of 1 to ${mostUses} and a period of 1 to ${longestPeriodSeconds} seconds.`);
 }
 
 function sweepIdle(table: Table, nowMs: number): void {

@@ -42,11 +42,15 @@ export async function readBody(incoming: IncomingMessage, limit: number, body: A
   return Buffer.concat(pieces);
 }
 
+/** The one way to write it in JSON. PostgreSQL keeps no NUL in a text, so none gets as far on any database. */
+const escapedNul = /(?<!\\)(?:\\\\)*\\u0000/;
+
 /** The JSON of a body that says so in its type. `request.invalid` otherwise. */
 export async function readJson(incoming: IncomingMessage, body: AsyncIterable<Uint8Array>): Promise<unknown> {
   const type = incoming.headers['content-type'];
   if (type === undefined || !/^application\/json\s*(;|$)/i.test(type)) throw new WeirError('request.invalid', 'Send the body as application/json.');
   const bytes = await readBody(incoming, maxBodyBytes, body);
+  if (escapedNul.test(bytes.toString('latin1'))) throw new WeirError('request.invalid', 'The body holds a NUL (\\u0000), which no text here may.');
   const value = parseStrictJson(bytes, deepestBody);
   if (value === undefined) throw new WeirError('request.invalid', 'The body is not JSON in UTF-8 in which no member comes twice.');
   return value;

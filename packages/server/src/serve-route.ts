@@ -220,6 +220,7 @@ function queryOf({ url = '/' }: IncomingMessage, { ticket }: Evidence, queryToke
   if (ticket !== undefined) query.delete('ticket');
   if (queryTokens) query.delete('token');
   const values = Object.fromEntries(query);
+  if (Object.values(values).some((value) => value.includes('\0'))) throw new WeirError('request.invalid', 'The query holds a NUL (%00), which no text here may.');
   if (Object.keys(values).length !== query.size) throw new WeirError('request.invalid', 'The query names something twice; say it once.');
   return values;
 }

@@ -112,3 +112,10 @@ test('what is refused in it is named with its line', () => {
   for (const [text, sentence] of refusals) expect(() => start(text), text).toThrow(sentence);
   expect(start(`[streaming_security]\nenabled = false\n[permissions]\nallow_insecure_no_auth = true\n`).config.streaming_security.enabled).toBe(false);
 });
+
+test('a rate limit that can not be kept is refused where it is written, not at the start', () => {
+  for (const [limit, reason] of [['{ limit = 100, period = 0.5 }', '>=1'], ['{ limit = 1000001, period = 60 }', '<=1000000'], ['{ limit = 1000000, period = 1 }', 'more than 100000 a second']] as const) {
+    expect(() => start(`[streaming_security.rate_limits]\ndefault = ${limit}\n`), limit).toThrow(reason);
+  }
+  expect(() => start('[streaming_security.rate_limits]\ndefault = { limit = 1000000, period = 10 }\n')).not.toThrow();
+});

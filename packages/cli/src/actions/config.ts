@@ -18,8 +18,8 @@ export type CheckFlags = Readonly<{ json?: boolean }>;
 
 export function check(this: Context, flags: CheckFlags, named?: string): void {
   const file = findConfigFile(named, this.environment);
-  const { config } = loadConfig({ file, environment: this.environment });
-  for (const { message, next_step: nextStep } of checkBind(config, defineRoles(config.permissions.roles))) note(this, `${message} ${nextStep}`);
+  const { config, warnings } = loadConfig({ file, environment: this.environment });
+  for (const { message, next_step: nextStep } of [...warnings, ...checkBind(config, defineRoles(config.permissions.roles))]) note(this, `${message} ${nextStep}`);
   if (flags.json === true) return printJson(this, { file: file ?? null, valid: true });
   print(this, file === undefined ? 'There is no configuration file; the defaults and the environment are good.' : `${file} is good.`);
 }

@@ -31,9 +31,11 @@ export async function up(this: Context, flags: UpFlags): Promise<void> {
   });
 }
 
-/** The same for service managers: nothing is installed or built, and the ready line is all that it prints. */
+/** The same for service managers: nothing is installed or built, the ready line is all that it prints, and what is not safe stands in its log. */
 export async function serve(this: Context, flags: ServeFlags): Promise<void> {
-  await run(this, flags, load(this, flags, {}), async () => undefined);
+  await run(this, flags, load(this, flags, {}), async ({ app, warnings }) => {
+    for (const { code, message, next_step: nextStep } of warnings) app.log.warn({ code }, `${message} ${nextStep}`);
+  });
 }
 
 const load = ({ environment }: Context, flags: ServeFlags, defaults: Parameters<typeof loadConfig>[0]['defaults'] & object): Loaded =>

@@ -7,6 +7,7 @@ import { compileHosts } from '@weir/security/hosts';
 import { publicKeyAlgorithms } from '@weir/security/public-keys';
 import { compileOrigins } from '@weir/security/origins';
 import { allowlists, defineRoles, permissions } from '@weir/security/roles';
+import { longestPeriodSeconds, mostUses, mostUsesPerSecond } from '@weir/security/rate-limits';
 import { Secret } from '@weir/security/secret';
 import { weaknessOf } from '@weir/security/token-keys';
 import { z } from 'zod';
@@ -35,9 +36,9 @@ const SharedSecret = z.string().max(4_096).superRefine((secret, context) => {
 
 const limitNames = ['default', 'signaling', 'streaming', 'upload', 'auth_failures', 'jobs'] as const;
 const RateLimit = z.strictObject({
-  limit: z.int().min(1).max(10_000_000).meta({ description: 'How many in one period' }),
-  period: z.number().min(0.001).max(86_400).meta({ description: 'The period, in seconds' }),
-});
+  limit: z.int().min(1).max(mostUses).meta({ description: 'How many in one period' }),
+  period: z.number().min(1).max(longestPeriodSeconds).meta({ description: 'The period, in seconds' }),
+}).refine(({ limit, period }) => limit / period <= mostUsesPerSecond, `more than ${mostUsesPerSecond} a second is no limit; set a longer period`);
 
 /** Headers that mean something already, to HTTP or to Weir. */
 const takenHeaders = /^(host|origin|cookie|authorization|connection|upgrade|te|trailer|transfer-encoding|content-.*|x-forwarded-.*|forwarded|signature.*|x-dffmpeg-.*|x-weir-proxy-secret|sec-.*|proxy-.*|:.*)$/;
