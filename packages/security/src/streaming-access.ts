@@ -37,10 +37,15 @@ export class StreamingAccess {
     this.#parts = parts;
   }
 
-  async setPolicy(digest: string, { owner = application, ...policy }: ContentPolicy): Promise<void> {
+  async setPolicy(digest: string, {
+    owner = application, level, allowedUsers, allowedRoles, requiredPermissions, networks, validFrom, validUntil, maxConcurrentPerPrincipal, ...unknown
+  }: ContentPolicy): Promise<void> {
+    const [strange] = Object.keys(unknown);
+    // A condition in another spelling must not be passed over: without it the policy opens more than was meant.
+    if (strange !== undefined) throw new WeirError('request.invalid', `The policy is refused: it has no ${JSON.stringify(strange.slice(0, 64))}; names are written as allowedUsers and validUntil are.`);
     const parsed = Policy.safeParse({
-      level: policy.level, allowed_users: policy.allowedUsers, allowed_roles: policy.allowedRoles, required_permissions: policy.requiredPermissions, networks: policy.networks,
-      valid_from: policy.validFrom?.toISOString(), valid_until: policy.validUntil?.toISOString(), max_concurrent_per_principal: policy.maxConcurrentPerPrincipal,
+      level, allowed_users: allowedUsers, allowed_roles: allowedRoles, required_permissions: requiredPermissions, networks,
+      valid_from: validFrom?.toISOString(), valid_until: validUntil?.toISOString(), max_concurrent_per_principal: maxConcurrentPerPrincipal,
     });
     if (!parsed.success) throw new WeirError('request.invalid', `The policy is refused: ${parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ')}`);
     await this.#parts.stores.policies.setPolicy(digest, owner, parsed.data);

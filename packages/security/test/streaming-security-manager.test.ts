@@ -792,3 +792,12 @@ test('after its end nothing is watched any more', async () => {
   await wait(350);
   expect(told).toEqual([]);
 });
+
+test('a condition of a policy that is spelled otherwise is refused, and opens nothing', async () => {
+  const { security } = manager();
+  const claims = await claimsOf(security, { userId: 'eve' });
+  for (const strange of [{ allowed_users: ['ann'] }, { alowedUsers: ['ann'] }, { required_permissions: ['view_audit'] }, { valid_until: new Date(startMs) }]) {
+    await expect(security.setContentPolicy(cid, Object.assign({ level: 'protected' as const }, strange)), JSON.stringify(strange)).rejects.toThrow('allowedUsers');
+    expect(await security.checkContentAccess(cid, claims)).toMatchObject({ allowed: false, reason: 'no policy' });
+  }
+});
