@@ -44,6 +44,18 @@ export type StreamingSecurityOptions = Readonly<{
   onError?: ((error: unknown) => void) | undefined;
 }>;
 
+const optionNames: ReadonlySet<string> = new Set(Object.keys({
+  secretKey: true, keyRing: true, enabled: true, tokenExpirySeconds: true, rateLimits: true, allowedOrigins: true, ownOrigins: true, encryption: true, stores: true, roles: true,
+  tokenKeys: true, issuer: true, cookieName: true, allowQueryTokens: true, trustedProxies: true, clock: true, onError: true,
+} satisfies Record<keyof StreamingSecurityOptions, true>));
+
+/** `config.invalid` for an option in another spelling, which would be passed over: `token_expiry_seconds` would leave tokens good for longer than was meant. */
+export function requireKnownOptions(options: StreamingSecurityOptions): void {
+  const strange = Object.keys(options).find((name) => !optionNames.has(name));
+  if (strange === undefined) return;
+  throw new WeirError('config.invalid', `There is no option ${JSON.stringify(strange.slice(0, 64))}; there are: ${[...optionNames].join(', ')}. A configuration with names such as secret_key goes to StreamingSecurityManager.fromSeedConfig.`);
+}
+
 const Limits = z.record(z.string().regex(/^[a-z][a-z0-9_]{0,31}$/), z.strictObject({ limit: z.int().min(1), period: z.number().positive() }));
 const SeedConfig = z.strictObject({
   streaming_security: z.strictObject({

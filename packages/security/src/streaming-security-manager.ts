@@ -25,7 +25,7 @@ import { constantTimeEqual } from './secret.ts';
 import { presentedToken } from './socket-evidence.ts';
 import { StreamingAccess, type AccessDecision, type ContentKeyOrder, type ContentPolicy } from './streaming-access.ts';
 import { hmacKeyOf, keyRingOfSecret, secretKeySetting, tokenKeysOf, type PurposeKeys } from './streaming-keys.ts';
-import { limitsOf, optionsOfConfig, type StreamingSecurityOptions } from './streaming-options.ts';
+import { limitsOf, optionsOfConfig, requireKnownOptions, type StreamingSecurityOptions } from './streaming-options.ts';
 import type { StreamingStores } from './streaming-stores.ts';
 import { StreamingTokens, type StreamingClaims, type TokenCheck, type TokenOrder } from './streaming-tokens.ts';
 import { WatchedRights } from './watched-rights.ts';
@@ -69,6 +69,7 @@ export class StreamingSecurityManager implements AsyncDisposable {
 
   /** `config.invalid` names what is refused: a weak key, `*` as an origin, a limit out of bounds, 192-bit keys. */
   constructor(options: StreamingSecurityOptions) {
+    requireKnownOptions(options);
     const { secretKey, keyRing, issuer = 'weir-streaming', clock = systemClock, roles = builtinRoles, encryption, ownOrigins: own } = options;
     if ((secretKey === undefined) === (keyRing === undefined)) throw new WeirError('config.invalid', `Give either a secret key or a key ring. A secret key is best kept in ${secretKeySetting}.`);
     if (encryption?.defaultKeyBits !== undefined) requireBits(encryption.defaultKeyBits);

@@ -801,3 +801,9 @@ test('a condition of a policy that is spelled otherwise is refused, and opens no
     expect(await security.checkContentAccess(cid, claims)).toMatchObject({ allowed: false, reason: 'no policy' });
   }
 });
+
+test('an option that is spelled otherwise is refused, and the way of a configuration is named', () => {
+  for (const strange of ['token_expiry_seconds', 'allowed_origins', 'tokenExpirySecond']) {
+    expect(() => new StreamingSecurityManager(Object.assign({ secretKey }, { [strange]: 60 })), strange).toThrow('fromSeedConfig');
+  }
+});
