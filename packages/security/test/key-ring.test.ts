@@ -101,7 +101,7 @@ test('the master key file reads as it was printed', () => {
 });
 
 test('a master key is named as file names are', () => {
-  for (const id of ['', 'A', 'a.b', 'a b', 'ä', 'a\n', 'a'.repeat(33)]) expect(() => newMasterKey(id), id).toThrow(expect.objectContaining({ code: 'config.invalid', message: expect.stringContaining('at most 32') }));
+  for (const id of ['', 'A', 'a.b', 'a b', 'ä', 'a\n', 'a'.repeat(33)]) expect(() => newMasterKey(id), id).toThrow(expect.objectContaining({ code: 'request.invalid', message: expect.stringContaining('at most 32') }));
   expect(newMasterKey('a'.repeat(32)).secret.reveal()).toHaveLength(32);
 });
 
