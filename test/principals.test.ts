@@ -257,6 +257,18 @@ test('the command shows a key through a server elsewhere by a signed request, an
   expect(refused.stderr).toContain('signs the request');
 });
 
+test('a given key that is no 32 bytes of canonical base64 is refused as what was sent, not as a failure', async () => {
+  const admin = await weir.admin();
+  const name = newName();
+  await admin.json('POST', '/api/v1/principals', { principal: name, role: 'user' });
+  const good = randomBytes(32).toString('base64');
+  for (const key of [`${good.slice(0, 42)}${String.fromCharCode(good.charCodeAt(42) + 1)}=`, good.slice(0, 43), `${good}=`, good.replace(/^./, '-'), `${good}\n`, '']) {
+    expect((await admin.send('POST', `/api/v1/principals/${name}/key`, { key })).status, key).toBe(400);
+    expect((await admin.send('POST', '/api/v1/principals', { principal: newName(), role: 'user', key })).status, key).toBe(400);
+  }
+  expect((await admin.send('POST', `/api/v1/principals/${name}/key`, { key: good })).status).toBe(201);
+});
+
 test('a key is shown to who manages users and proved it afresh, and the log names key and viewer; a token, an old session and other roles see nothing', async () => {
   const name = newName();
   const { key } = await admin.json<{ key: string }>('POST', '/api/v1/principals', { principal: name, role: 'client' });

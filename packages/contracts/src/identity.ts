@@ -21,8 +21,8 @@ export type PrincipalKind = z.infer<typeof PrincipalKind>;
 
 /** How far a signature's time may be off, in seconds; more than 30 is for old peers, and needs TLS or a network scope. */
 export const MaxSkew = z.int().min(1).max(300);
-/** 32 bytes in standard base64, as the other side has them already. */
-const GivenKey = z.string().regex(/^[A-Za-z0-9+/]{43}=$/, 'a key is 32 bytes in base64 (44 characters)');
+/** 32 bytes in standard base64, as the other side has them already; the last digit has two bits that mean nothing and are zero. */
+const GivenKey = z.string().regex(/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/, 'a key is 32 bytes in base64 (44 characters)');
 
 export const Principal = z.strictObject({
   principal: PrincipalId,
