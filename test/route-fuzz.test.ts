@@ -5,7 +5,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { z } from 'zod';
 import { errors, isErrorCode } from '../packages/contracts/src/errors.ts';
 import { actions } from '../packages/security/src/actions.ts';
 import { contentDigest } from '../packages/security/src/request-signing/content-digest.ts';
@@ -132,7 +131,7 @@ function recordOf(schema: Json): fc.Arbitrary<unknown> {
   return fc.tuple(fc.tuple(...fields), more).map(([given, extra]) => Object.fromEntries([...given.filter(([, value]) => value !== undefined), ...(extra === undefined ? [] : [extra])]));
 }
 
-const schemaOf = (schema: z.ZodType | 'stream' | undefined): Json => (schema === undefined || schema === 'stream' ? { type: 'object' } : z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Json);
+const schemaOf = (schema: Declared['body']): Json => (schema === undefined || schema === 'stream' ? { type: 'object' } : schema.toJSONSchema({ io: 'input', unrepresentable: 'any' }));
 
 type Sent = Readonly<{ method: string; target: string; body: string | undefined; contentType: string }>;
 
