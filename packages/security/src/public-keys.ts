@@ -46,7 +46,8 @@ function onCurve(key: StrongKey): StrongKey | undefined {
   }
 }
 
-function bitsOf(modulus: Uint8Array | undefined): number {
-  const first = modulus?.[0];
-  return modulus === undefined || first === undefined || first === 0 ? 0 : modulus.length * 8 - Math.clz32(first) + 24;
+/** Of a number that is written without leading zeros; 0 of any other. */
+function bitsOf(modulus: Uint8Array = new Uint8Array()): number {
+  const [first = 0] = modulus;
+  return first === 0 ? 0 : modulus.length * 8 - Math.clz32(first) + 24;
 }

@@ -72,6 +72,11 @@ test('an RSA modulus has 2 048 bits at least and is written without leading zero
   expect(strongPublicKey({ ...whole })?.jwk).toEqual({ kty: 'RSA', n: whole.n, e: 'AQAB' });
 });
 
+test('a key with members that are no text is none, and no error', () => {
+  const members = { x: 7, y: [], n: {}, e: 65_537 };
+  for (const kind of [{ kty: 'OKP', crv: 'Ed25519' }, { kty: 'EC', crv: 'P-256' }, { kty: 'RSA' }, { kty: 'RSA', e: 'AQAB' }, { kty: 7, crv: null }]) expect(strongPublicKey({ ...members, ...kind }), JSON.stringify(kind)).toBeUndefined();
+});
+
 test('a P-256 key is a point of the curve in two whole coordinates', () => {
   const { kty, crv, x = '', y = '' } = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' });
   const taken = (more: object = {}): boolean => strongPublicKey({ kty, crv, x, y, ...more }) !== undefined;
