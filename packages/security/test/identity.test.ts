@@ -174,6 +174,8 @@ test('the token of a job speaks for its worker and one part', async () => {
   const identity = await world.identities.byBearer(world.token('job', { sub: 'w1' }), here);
   expect(identity).toMatchObject({ principal: 'w1', via: 'job', kind: 'worker', tokenId: 'jti-1', keyId: 'job-1', issuedAtMs: nowSeconds * 1_000, expiresAtMs: (nowSeconds + 60) * 1_000, job: { job: 'job-1', object: 'input:0' } });
   expect(await refusal(() => world.identities.recheck(identity, here))).toBe('admitted');
+  world.revoked.add('jti-1');
+  expect(await refusal(() => world.identities.recheck(identity, here)), 'tokens that are revoked are those of users').toBe('admitted');
   world.rings.job.clear();
   expect(await refusal(() => world.identities.recheck(identity, here))).toBe('key withdrawn [w1]');
   expect(await refusal(() => world.identities.byBearer(world.token('job', { sub: 'w1' }), here))).toBe('token key []');
@@ -384,6 +386,25 @@ test('what a token opens beside holds while its issuer may share', async () => {
   }
 });
 
+test('a token that does not say so opens nothing beside, whatever its row holds', async () => {
+  const world = await smallWorld();
+  for (const id of ['alice', 'bob']) world.principal(id);
+  world.shares.set('jti-1', { issuer: 'bob', holdings: new Set(['h-bob']) });
+  const identity = await world.identities.byBearer(world.token('access'), here);
+  expect([identity.shares, (await world.identities.recheck(identity, here)).shares]).toEqual([undefined, undefined]);
+});
+
+test('a session and what came of it are over at the very moment that it ends', async () => {
+  const world = await smallWorld();
+  world.principal('alice');
+  const cookie = world.session('alice', { expiresAtMs: nowSeconds * 1_000 + 30_000 });
+  const token = world.token('access', { sid: sessionId });
+  world.nowMs += 29_999;
+  expect([await refusal(() => world.identities.bySession(cookie, here)), await refusal(() => world.identities.byBearer(token, here))]).toEqual(['admitted', 'admitted']);
+  world.nowMs += 1;
+  expect([await refusal(() => world.identities.bySession(cookie, here)), await refusal(() => world.identities.byBearer(token, here))]).toEqual(['session unknown or ended []', 'session ended [alice]']);
+});
+
 test('code of this process acts for a principal in good standing only', async () => {
   const world = await smallWorld();
   world.principal('alice', { networks: ['192.0.2.0/24'] });
@@ -446,6 +467,9 @@ test('a token of another issuer is asked of the other issuers, and speaks for it
   await world.move('external');
   await world.identities.byBearer(text, here);
   expect(adopted.length, 'asked again when links moved').toBe(asked + 1);
+  world.principal('alice', { tokensValidFromMs: nowSeconds * 1_000 });
+  await world.move('principal:alice');
+  expect(await refusal(() => world.identities.byBearer(text, here)), 'of the very moment').toBe('admitted');
   world.principal('alice', { tokensValidFromMs: nowSeconds * 1_000 + 1 });
   await world.move('principal:alice');
   expect(await refusal(() => world.identities.byBearer(text, here))).toBe('token issued before all were ended [alice]');
