@@ -60,6 +60,9 @@ async function refused(it: Guarded, given: Record<string, string>, target?: stri
 const closed = async (socket: WebSocket): Promise<string> => { const [code, reason] = await once(socket, 'close') as [number, Buffer]; return `${code} ${String(reason)}`; };
 const answer = async (socket: WebSocket): Promise<string> => String(((await once(socket, 'message')) as [Buffer])[0]);
 
+const connections = async ({ server }: Guarded): Promise<number> =>
+  new Promise((resolve, reject) => { server.getConnections((error, count) => { if (error === null) resolve(count); else reject(error); }); });
+
 /** A connection that was upgraded and does as little as it likes. */
 async function rawSocket(it: Guarded): Promise<Duplex> {
   const upgrade = httpRequest({ port: it.port, host: '127.0.0.1', path: '/live', headers: { ...await it.headers(), connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': randomBytes(16).toString('base64') } }).end();
@@ -107,8 +110,7 @@ test('who was refused and does not hang up is hung up on', async () => {
   client.setEncoding('latin1').on('data', (text: string) => { answered += text; });
   await once(client, 'end');
   expect(answered).toMatch(/^HTTP\/1\.1 401 Unauthorized\r\n/);
-  const open = async (): Promise<number> => new Promise((resolve, reject) => { it.server.getConnections((error, count) => { if (error === null) resolve(count); else reject(error); }); });
-  await expect.poll(open).toBe(0);
+  await expect.poll(() => connections(it)).toBe(0);
   client.destroy();
 });
 
@@ -266,6 +268,17 @@ test('who breaks the protocol is cut off, and the server goes on', async () => {
   const next = await opened(it);
   next.send('on');
   expect(await answer(next)).toBe('ann 2');
+});
+
+test('who breaks the protocol and keeps its end of the connection is cut off all the same', async () => {
+  await using it = await guarded();
+  const client = connect({ port: it.port, host: '127.0.0.1', allowHalfOpen: true });
+  client.on('error', () => undefined);
+  client.write(`GET /live HTTP/1.1\r\nHost: media.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\nAuthorization: ${(await it.headers())['authorization'] ?? ''}\r\n\r\n`);
+  expect(String((await once(client, 'data'))[0])).toMatch(/^HTTP\/1\.1 101 /);
+  client.resume().write(Buffer.from([0xff, 0xff, 0xff, 0xff]));
+  await expect.poll(() => connections(it), { timeout: 3_000 }).toBe(0);
+  client.destroy();
 });
 
 test('an error of the application is a 500 that says nothing, and a warning that does', async () => {
