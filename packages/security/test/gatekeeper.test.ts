@@ -198,6 +198,27 @@ test('an admission says what moves it, and the epoch that was read before anythi
   expect([plain.subjects, plain.client, plain.holding]).toEqual([[], '', undefined]);
 });
 
+test('a refusal that others decided is counted by its first sentence part, once, and nothing else is', async () => {
+  const world = await smallWorld();
+  const request = { action: 'content.read', address: '192.0.2.1', requestId: 'r1' } as const;
+  const noted = (error: unknown, more: { identity?: Identity } = {}): string[] => {
+    world.gatekeeper.noteRefusal(error, { ...request, ...more });
+    return world.gatekeeper.refusals.take().map(({ principal, action, reason, count }) => `${principal || '-'} ${action} ${reason} ${count}`);
+  };
+  expect(noted(new WeirError('policy.refused', 'The link has ended; ask for another.'))).toEqual(['- content.read The link has ended 1']);
+  expect(noted(new WeirError('policy.refused', 'Only this: nothing else.'), { identity: { ...world.gatekeeper.identities.anonymous, principal: 'alice' } })).toEqual(['alice content.read Only this 1']);
+  expect(noted(new WeirError('request.host'))).toHaveLength(1);
+  expect(noted(new WeirError('origin.refused'))).toHaveLength(1);
+  expect(noted(new WeirError('invite.invalid'))).toHaveLength(1);
+  expect(noted(new WeirError('policy.refused', 'x'.repeat(500)))).toEqual([`- content.read ${'x'.repeat(200)} 1`]);
+  // Evidence is counted with its own reason, a failure is no refusal, and the gate has counted its own.
+  for (const other of [new WeirError('object.absent'), new WeirError('identity.required'), new WeirError('internal'), new Error('broken'), 'text', undefined]) expect(noted(other)).toEqual([]);
+  expect(noted(new WeirError('policy.refused', undefined, { cause: new WeirError('identity.required') }))).toEqual([]);
+  const own = world.gatekeeper.refuse({ ...request, identity: world.gatekeeper.identities.anonymous }, 'policy.refused', 'level');
+  expect(world.gatekeeper.refusals.take()).toMatchObject([{ reason: 'level' }]);
+  expect(noted(own)).toEqual([]);
+});
+
 test('refusals are counted by whom, from where, what and why', async () => {
   const world = await worldOf();
   const alice = await as(world, 'alice');
