@@ -9,23 +9,11 @@ import { digestOfBody, signDffmpeg } from '../src/request-signing/dffmpeg.ts';
 import { newNonce, readRequestSignature, signRequest, type MessageKey, type ReadSignature } from '../src/request-signing/http-message.ts';
 import { builtinRoles } from '../src/roles.ts';
 import { newTokenKey, sharedSecretKey } from '../src/token-keys.ts';
-import { here, hmacKey, nowSeconds, sessionId, sessionSecret, smallWorld, SmallWorld } from './small-world.ts';
+import { here, hmacKey, nowSeconds, refusal, sessionId, sessionSecret, smallWorld, SmallWorld } from './small-world.ts';
 
 const elsewhere = '198.51.100.7';
 const user = builtinRoles.get('user')?.permissions ?? new Set<string>();
 const viewer = builtinRoles.get('viewer')?.permissions ?? new Set<string>();
-
-/** The reason and the name that the refusal carries; `admitted` when there is none. */
-async function refusal(asked: () => unknown): Promise<string> {
-  try {
-    await asked();
-    return 'admitted';
-  } catch (error) {
-    if (error instanceof EvidenceRefused) return `${error.reason} [${error.claimed}]`;
-    if (error instanceof Error && 'code' in error) return `${String(error.code)}: ${error.message}`;
-    throw error;
-  }
-}
 
 test('a token speaks for its principal, narrowed by role and permissions, and says where it came from', async () => {
   const world = await smallWorld();

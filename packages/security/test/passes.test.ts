@@ -1,9 +1,9 @@
 /** Tickets and the cookies that they become: who they stand for, with what, and what ends them. */
 import { expect, test } from 'vitest';
-import { EvidenceRefused, type Identity } from '../src/identity.ts';
+import type { Identity } from '../src/identity.ts';
 import { builtinRoles } from '../src/roles.ts';
 import { newTokenKey } from '../src/token-keys.ts';
-import { here, nowSeconds, sessionId, smallWorld, type SmallWorld } from './small-world.ts';
+import { here, nowSeconds, refusal, sessionId, smallWorld, type SmallWorld } from './small-world.ts';
 
 const user = builtinRoles.get('user')?.permissions ?? new Set<string>();
 const elsewhere = '198.51.100.7';
@@ -13,15 +13,6 @@ async function worldOf(): Promise<SmallWorld> {
   world.principal('alice', { networks: ['192.0.2.0/24'] });
   world.session('alice');
   return world;
-}
-async function refusal(asked: () => unknown): Promise<string> {
-  try {
-    await asked();
-    return 'admitted';
-  } catch (error) {
-    if (error instanceof EvidenceRefused) return `${error.reason} [${error.claimed}]`;
-    throw error;
-  }
 }
 
 test('a pass stands for whoever made it, with what its evidence was narrowed to, and proves nobody', async () => {

@@ -3,7 +3,7 @@ import { createSecretKey, randomBytes } from 'node:crypto';
 import { Epochs } from '../src/epochs.ts';
 import type { ExternalIssuers } from '../src/external-issuers.ts';
 import { Gatekeeper, type ObjectStore } from '../src/gatekeeper.ts';
-import { Identities, loginSessionPurpose } from '../src/identity.ts';
+import { EvidenceRefused, Identities, loginSessionPurpose } from '../src/identity.ts';
 import { compileNetworks, everywhere } from '../src/networks.ts';
 import { hashOneTimeSecret, makeOneTimeSecret } from '../src/one-time-secrets.ts';
 import type { GrantRecord, LoginSession, PrincipalRecord, TokenShares } from '../src/principals.ts';
@@ -19,6 +19,18 @@ export const here = '192.0.2.1';
 export const nowSeconds = 1_800_000_000;
 export const sessionId = '01ARZ3NDEKTSV4RRFFQ69G5FAV';
 export const sessionSecret = makeOneTimeSecret();
+
+/** The reason and the name that the refusal carries; `admitted` when there is none. */
+export async function refusal(asked: () => unknown): Promise<string> {
+  try {
+    await asked();
+    return 'admitted';
+  } catch (error) {
+    if (error instanceof EvidenceRefused) return `${error.reason} [${error.claimed}]`;
+    if (error instanceof Error && 'code' in error) return `${String(error.code)}: ${error.message}`;
+    throw error;
+  }
+}
 
 export class SmallWorld {
   nowMs = nowSeconds * 1_000;

@@ -1,9 +1,7 @@
 /** Who may use which content: shares and content keys beside policies, what is open by them, and what a refusal is called in the audit. */
-import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { newUlid } from '@weir/contracts/clock';
 import { expect, test } from 'vitest';
-import { contentId, rawCodec } from '../src/content-id.ts';
 import { MemoryAudit, memoryStores } from '../src/memory-stores.ts';
 import { everywhere } from '../src/networks.ts';
 import type { PrincipalRecord } from '../src/principals.ts';
@@ -11,13 +9,7 @@ import { builtinRoles } from '../src/roles.ts';
 import { StreamingSecurityManager } from '../src/streaming-security-manager.ts';
 import type { StreamingStores } from '../src/streaming-stores.ts';
 import type { StreamingClaims, TokenOrder } from '../src/streaming-tokens.ts';
-
-const secretKey = randomBytes(48).toString('base64');
-const digest = randomBytes(32);
-const { cid } = contentId(rawCodec, digest);
-const other = contentId(rawCodec, randomBytes(32)).cid;
-const startMs = Date.parse('2026-01-01T00:00:00Z');
-const code = (name: string) => expect.objectContaining({ code: name });
+import { cid, code, digest, other, secretKey, startMs } from './small-content.ts';
 
 const record = (id: string, more: Partial<PrincipalRecord> = {}): PrincipalRecord =>
   ({ id, kind: 'user', role: 'user', rights: builtinRoles.get('user')?.permissions ?? new Set(), scope: everywhere, disabled: false, tokensValidFromMs: 0, maxSkewSeconds: 30, keys: [], ...more });

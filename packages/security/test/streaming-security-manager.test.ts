@@ -23,13 +23,7 @@ import type { StreamingSecurityOptions } from '../src/streaming-options.ts';
 import type { StreamingClaims } from '../src/streaming-tokens.ts';
 import { signToken } from '../src/tokens.ts';
 import { runs } from './runs.ts';
-
-const secretKey = randomBytes(48).toString('base64');
-const digest = randomBytes(32);
-const { cid } = contentId(rawCodec, digest);
-const other = contentId(rawCodec, randomBytes(32)).cid;
-const startMs = Date.parse('2026-01-01T00:00:00Z');
-const code = (name: string) => expect.objectContaining({ code: name });
+import { cid, code, digest, other, secretKey, startMs } from './small-content.ts';
 
 /** A manager whose clock stands until it is moved. */
 function manager(options: Partial<StreamingSecurityOptions> = {}) {
