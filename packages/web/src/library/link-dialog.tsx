@@ -11,13 +11,9 @@ import { CopyBlock, CopyButton } from '../ui/copy.tsx';
 import { CurlPopover } from '../ui/curl-popover.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { Field } from '../ui/field.tsx';
+import { LifetimeField } from '../ui/lifetime-field.tsx';
 import { notifyFailure } from '../ui/toast.tsx';
 import { watchAddress } from '../watch/watch-link.ts';
-
-const lifetimes = [
-  { seconds: 3_600, label: '1 hour' }, { seconds: 86_400, label: '1 day' }, { seconds: 604_800, label: '7 days' },
-  { seconds: 2_592_000, label: '30 days' }, { seconds: 31_536_000, label: '1 year' },
-];
 
 export function LinkDialog({ item, onClose }: Readonly<{ item: LibraryItem; onClose: () => void }>) {
   const [lifetime, setLifetime] = useState(86_400);
@@ -50,13 +46,7 @@ export function LinkDialog({ item, onClose }: Readonly<{ item: LibraryItem; onCl
     <Dialog open onClose={onClose} title="New link" description="Whoever has it can watch this, and nothing else. You can revoke it at any time.">
       <form onSubmit={(event) => { event.preventDefault(); create.mutate(); }}>
         <div className="grid gap-4 sm:grid-cols-2">
-          <Field label="Works for">
-            {(attributes) => (
-              <select {...attributes} className="input" value={lifetime} onChange={(event) => setLifetime(Number(event.target.value))}>
-                {lifetimes.map(({ seconds, label }) => <option key={seconds} value={seconds}>{label}</option>)}
-              </select>
-            )}
-          </Field>
+          <LifetimeField seconds={lifetime} onChange={setLifetime} />
           <Field label="How often" hint="Empty: any number of times" error={usesAreWrong ? 'A whole number from 1 on.' : undefined}>
             {(attributes) => <input {...attributes} className="input" inputMode="numeric" placeholder="Unlimited" value={uses} onChange={(event) => setUses(event.target.value)} />}
           </Field>

@@ -9,16 +9,12 @@ import { CopyBlock } from '../../ui/copy.tsx';
 import { CurlPopover } from '../../ui/curl-popover.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
 import { Field } from '../../ui/field.tsx';
+import { LifetimeField } from '../../ui/lifetime-field.tsx';
 import { wordsOf } from '../../words.ts';
 import { PersonInput } from '../person-input.tsx';
 import { tokensQuery } from '../queries.ts';
 import { ShownOnce } from '../shown-once.tsx';
 import { useChange } from '../use-change.ts';
-
-const lifetimes = [
-  { seconds: 3_600, label: '1 hour' }, { seconds: 86_400, label: '1 day' }, { seconds: 604_800, label: '7 days' },
-  { seconds: 2_592_000, label: '30 days' }, { seconds: 31_536_000, label: '1 year' },
-];
 
 export function IssueTokenDialog({ owner, onClose }: Readonly<{ owner: string; onClose: () => void }>) {
   const may = useMay();
@@ -52,13 +48,7 @@ export function IssueTokenDialog({ owner, onClose }: Readonly<{ owner: string; o
           {may('issue_tokens') && (
             <Field label="For">{(attributes) => <PersonInput {...attributes} value={person} onChange={(event) => setPerson(event.target.value)} />}</Field>
           )}
-          <Field label="Works for">
-            {(attributes) => (
-              <select {...attributes} className="input" value={lifetime} onChange={(event) => setLifetime(Number(event.target.value))}>
-                {lifetimes.map(({ seconds, label }) => <option key={seconds} value={seconds}>{label}</option>)}
-              </select>
-            )}
-          </Field>
+          <LifetimeField seconds={lifetime} onChange={setLifetime} />
           <Field label="Only as role" hint="Empty: as its own">
             {(attributes) => <input {...attributes} className="input" autoComplete="off" autoCapitalize="none" spellCheck={false} maxLength={32} placeholder="viewer" value={role} onChange={(event) => setRole(event.target.value)} />}
           </Field>
